@@ -1,0 +1,46 @@
+"""Deploys the component to one environment: a developer's sandbox, unless told otherwise.
+
+npx cdk deploy                              the sandbox
+npx cdk deploy -c developer=jane            Jane's, beside others in one account
+npx cdk synth -c environment=production     another environment
+"""
+
+import re
+
+import aws_cdk as cdk
+
+import constants
+from backend.component import Backend
+
+
+def main() -> None:
+    """Synthesize the stack of the environment that the context names."""
+    app = cdk.App()
+    environment = _environment(app.node.try_get_context("environment") or "sandbox")
+    name = f"{constants.APP_NAME}-{environment.name}"
+    if developer := app.node.try_get_context("developer"):
+        name = f"{name}-{_checked(developer)}"
+    Backend(app, name, environment=environment)
+    app.synth()
+
+
+def _environment(name: str) -> constants.Environment:
+    if name not in constants.ENVIRONMENTS:
+        raise SystemExit(
+            f"There is no environment {name!r}; -c environment= takes one of "
+            f"{', '.join(constants.ENVIRONMENTS)}."
+        )
+    return constants.ENVIRONMENTS[name]
+
+
+def _checked(developer: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,40}", developer):
+        raise SystemExit(
+            f"-c developer={developer!r} can't be part of a stack's name: "
+            "use 1 to 40 letters, digits and hyphens."
+        )
+    return developer
+
+
+if __name__ == "__main__":
+    main()

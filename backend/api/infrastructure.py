@@ -1,0 +1,87 @@
+"""The HTTP API, and the function that answers it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from backend.api import asset
+
+_RUNTIME: Final = Path(__file__).parent / "runtime"
+
+# Above what the function may spend on DynamoDB (runtime/dynamodb.py), below the gateway's 30 s.
+_TIMEOUT: Final = cdk.Duration.seconds(20)
+# Lambda gives CPU by memory: 1,769 MB would be one whole processor.
+_MEMORY_MB: Final = 1024
+
+_ROUTES: Final[Mapping[str, tuple[apigateway.HttpMethod, ...]]] = {
+    "/users": (apigateway.HttpMethod.POST,),
+    "/users/{username}": (
+        apigateway.HttpMethod.GET,
+        apigateway.HttpMethod.HEAD,
+        apigateway.HttpMethod.PUT,
+        apigateway.HttpMethod.PATCH,
+        apigateway.HttpMethod.DELETE,
+    ),
+    "/health": (apigateway.HttpMethod.GET, apigateway.HttpMethod.HEAD),
+}
+
+
+class API(Construct):
+    """An HTTP API in front of one function, called through its alias `live`.
+
+    table_name: of the table that holds the users; the caller grants access to it.
+    platform: what the function runs on.
+    tags: of the HTTP API.
+    log_retention: how long the function's logs are kept.
+    log_removal_policy: what becomes of them when the stack is deleted.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        table_name: str,
+        platform: asset.Platform,
+        tags: Mapping[str, str],
+        log_retention: logs.RetentionDays,
+        log_removal_policy: cdk.RemovalPolicy,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        log_group = logs.LogGroup(
+            self, "Logs", retention=log_retention, removal_policy=log_removal_policy
+        )
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description="Answers the calls of the user API",
+            runtime=asset.PYTHON_RUNTIME,
+            architecture=platform.architecture,
+            code=lambda_.Code.from_asset(str(asset.build(_RUNTIME, platform))),
+            handler="lambda_function.handler",
+            environment={"TABLE_NAME": table_name},
+            memory_size=_MEMORY_MB,
+            timeout=_TIMEOUT,
+            log_group=log_group,
+        )
+        self.alias = lambda_.Alias(
+            self, "Alias", alias_name="live", version=self.function.current_version
+        )
+        self.http_api = self._http_api(self.alias)
+        for key, value in tags.items():
+            cdk.Tags.of(self.http_api).add(key, value)
+
+    def _http_api(self, function: lambda_.IFunction) -> apigateway.HttpApi:
+        integration = integrations.HttpLambdaIntegration("Integration", function)
+        # The default route answers what no other has: 404 and 405 as problems.
+        http_api = apigateway.HttpApi(self, "HTTPAPI", default_integration=integration)
+        for path, methods in _ROUTES.items():
+            http_api.add_routes(path=path, methods=list(methods), integration=integration)
+        return http_api

@@ -1,0 +1,188 @@
+"""The calls: each reads a request, asks the port, and says the answer in HTTP."""
+
+import json
+import re
+import time
+import traceback
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+import bodies
+import models
+from errors import MethodNotAllowed, NotModified, PathNotFound, Unavailable, UserNotFound
+from models import Document, User
+from preconditions import Preconditions, entity_tag
+from problems import problem
+from users import Users
+
+type Event = dict[str, Any]
+type Answer = dict[str, Any]
+
+_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_USER_PATH: Final = "/users/<username>"
+
+
+class UserAPI:
+    """The Lambda handler: takes HTTP API events (payload format 2.0), returns answers."""
+
+    def __init__(self, users: Users, logger: Logger) -> None:
+        self._users = users
+        self._logger = logger
+        self._app = APIGatewayHttpResolver()
+        self._routes: list[tuple[str, tuple[str, ...]]] = []
+        self._route("/users", ("POST",), self._create)
+        self._route(_USER_PATH, ("GET", "HEAD"), self._get)
+        self._route(_USER_PATH, ("PUT",), self._replace)
+        self._route(_USER_PATH, ("PATCH",), self._patch)
+        self._route(_USER_PATH, ("DELETE",), self._delete)
+        self._route("/health", ("GET", "HEAD"), self._health)
+        self._app.not_found(self._no_route)
+        self._app.exception_handler(Exception)(self._failed)
+
+    def __call__(self, event: Event, context: LambdaContext) -> Answer:
+        """Answer one request."""
+        started = time.perf_counter()
+        answer: Answer = self._app.resolve(event, context)
+        request = event["requestContext"]
+        answer["headers"] |= {**_HEADERS, "X-Request-Id": request["requestId"]}
+        if request["http"]["method"] == "HEAD":
+            answer["body"] = ""
+        self._logger.info(
+            "request",
+            route=event["routeKey"],  # never the path: a username can be an address
+            method=request["http"]["method"],
+            status=answer["statusCode"],
+            milliseconds=round((time.perf_counter() - started) * 1000, 1),
+            request_id=request["requestId"],
+        )
+        return answer
+
+    def _route(
+        self, path: str, methods: tuple[str, ...], call: Callable[..., Response[str]]
+    ) -> None:
+        self._app.route(path, method=list(methods))(call)
+        self._routes.append((path, methods))
+
+    def _create(self) -> Response[str]:
+        document = self._body(bodies.JSON, refused_with="Accept")
+        user = models.parse_new_user(document)
+        self._users.create(user)
+        return _user_answer(user, status=201, headers={"Location": f"/users/{user.username}"})
+
+    def _get(self, username: str) -> Response[str]:
+        preconditions = self._preconditions()
+        user = self._users.get(_known(username))
+        preconditions.check(user, safe=True)
+        return _user_answer(user)
+
+    def _replace(self, username: str) -> Response[str]:
+        preconditions = self._preconditions()
+        username = _known(username)
+        document = self._body(bodies.JSON, refused_with="Accept")
+        members = models.parse_replacement(document, username=username)
+
+        def replace(user: User) -> User:
+            preconditions.check(user, safe=False)
+            return user.changed(members)
+
+        return _user_answer(self._users.update(username, replace))
+
+    def _patch(self, username: str) -> Response[str]:
+        preconditions = self._preconditions()
+        username = _known(username)
+        patch = self._body(bodies.MERGE_PATCH, refused_with="Accept-Patch")
+
+        def merge(user: User) -> User:
+            preconditions.check(user, safe=False)
+            members = models.parse_merge_patch(patch, user.members, username=username)
+            return user.changed(members)
+
+        return _user_answer(self._users.update(username, merge))
+
+    def _delete(self, username: str) -> Response[str]:
+        preconditions = self._preconditions()
+
+        def permit(user: User) -> None:
+            preconditions.check(user, safe=False)
+
+        self._users.delete(_known(username), permit)
+        return Response(204)
+
+    def _health(self) -> Response[str]:
+        self._users.check()
+        return _json_answer(200, {"status": "ok"}, {})
+
+    def _no_route(self, _error: Exception) -> Response[str]:
+        event = self._app.current_event
+        allowed = [
+            method
+            for path, methods in self._routes
+            if re.fullmatch(path.replace("<username>", "[^/]+"), event.path)
+            for method in methods
+        ]
+        # The router finds no route for characters that no username has.
+        if event.http_method in allowed:
+            return self._failed(UserNotFound())
+        return self._failed(MethodNotAllowed(tuple(allowed)) if allowed else PathNotFound())
+
+    def _failed(self, error: Exception) -> Response[str]:
+        request_id = self._app.current_event.request_context.request_id
+        if isinstance(error, NotModified):
+            return Response(304, headers={"ETag": entity_tag(error.etag)})
+        if isinstance(error, Unavailable):
+            self._logger.warning("unavailable", reason=error.reason, request_id=request_id)
+        answer = problem(error, request_id)
+        if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._log_bug(error, request_id)
+        return _json_answer(answer.status, answer.body, answer.headers)
+
+    def _log_bug(self, error: Exception, request_id: str) -> None:
+        # Neither the exception's text nor any source line: both could hold a user's data.
+        self._logger.error(
+            "bug",
+            exception_name=type(error).__qualname__,
+            frames=[
+                f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+                for frame in traceback.extract_tb(error.__traceback__)
+            ],
+            request_id=request_id,
+        )
+
+    def _body(self, accepted: tuple[str, ...], *, refused_with: str) -> Document:
+        return bodies.read_object(self._app.current_event.raw_event, accepted, header=refused_with)
+
+    def _preconditions(self) -> Preconditions:
+        return Preconditions.of(self._app.current_event.headers)
+
+
+def _known(username: str) -> str:
+    """The username as it is stored; what can't be one is no user's."""
+    normalized = models.normalized_username(username)
+    if normalized is None:
+        raise UserNotFound
+    return normalized
+
+
+def _user_answer(
+    user: User, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response[str]:
+    return _json_answer(
+        status,
+        user.to_document(),
+        {"Content-Type": "application/json", "ETag": entity_tag(user.etag), **(headers or {})},
+    )
+
+
+def _json_answer(status: int, body: Document, headers: dict[str, str]) -> Response[str]:
+    return Response(
+        status,
+        content_type=headers.get("Content-Type", "application/json"),
+        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        headers=headers,
+    )

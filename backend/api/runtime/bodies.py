@@ -1,0 +1,77 @@
+"""Reads a request's body: one JSON object, exactly as the client meant it, or a refusal."""
+
+import base64
+import json
+from typing import Any, Final
+
+from errors import ContentTooLarge, MalformedRequest, UnsupportedMediaType
+from models import Document
+
+JSON: Final = ("application/json",)
+MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
+
+MAX_BYTES: Final = 64 * 1024
+# Python refuses to parse longer ones (sys.get_int_max_str_digits) and the schema far shorter ones.
+_MAX_DIGITS: Final = 4000
+
+
+def read_object(event: dict[str, Any], accepted: tuple[str, ...], *, header: str) -> Document:
+    """The JSON object in the body of an HTTP API event (payload format 2.0).
+
+    accepted: media types, the preferred one first; header: the response field that lists them
+    when the request has another. Raises MalformedRequest, ContentTooLarge, UnsupportedMediaType.
+    """
+    body = event.get("body") or ""
+    content = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    if not content:
+        raise MalformedRequest("Send a JSON object in the body.")
+    if not _is_accepted(event["headers"].get("content-type", ""), accepted):
+        raise UnsupportedMediaType(accepted, header)
+    if len(content) > MAX_BYTES:
+        raise ContentTooLarge(f"Send at most {MAX_BYTES} bytes.")
+    return _decode(content)
+
+
+def _is_accepted(content_type: str, accepted: tuple[str, ...]) -> bool:
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = [p.removeprefix("charset=").strip('"') for p in parameters if "charset=" in p]
+    return media_type in accepted and set(charsets) <= {"utf-8"}
+
+
+def _decode(content: bytes) -> Document:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise MalformedRequest("Send the body in UTF-8.") from None
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_constant=_refuse_constant,
+        )
+    except (json.JSONDecodeError, RecursionError):
+        raise MalformedRequest("Send a body that is JSON.") from None
+    if not isinstance(value, dict):
+        raise MalformedRequest("Send a JSON object, not another JSON value.")
+    if "\\ud" in text.lower():  # an escape in JSON can name half a character
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise MalformedRequest("Send no unpaired surrogates in strings.") from None
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Document:
+    value = dict(pairs)
+    if len(value) < len(pairs):  # RFC 8259 leaves open which one counts, so neither does
+        raise MalformedRequest("Send each member of an object once.")
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+
+
+def _refuse_constant(name: str) -> None:
+    raise MalformedRequest(f"Send no {name}: it is not JSON.")

@@ -1,0 +1,299 @@
+"""The adapter that keeps users in DynamoDB; the only module that knows the AWS SDK.
+
+Items, by `pk` and `sk` (docs/decisions/0002-keys.md says why):
+
+    user#<shard>    <username>    one for each user
+    email#<email>   email         one for each email, so that no two users have it
+
+Every write is one transaction, also where it has a single item: its ClientRequestToken is what
+lets DynamoDB recognise a write that took place although its answer was lost. A conditional
+single write can't tell its own success from another writer's.
+
+        client                         DynamoDB
+          | transact(token) -----------> | takes place
+          |            (answer lost) X-- |
+          | transact(token) -----------> | known: nothing happens
+          | <------------------ success  |
+"""
+
+import json
+import random
+import time
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from errors import EmailTaken, Unavailable, UsernameTaken, UserNotFound
+from models import WRITABLE, User
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+    )
+
+    type Item = dict[str, AttributeValueTypeDef]
+
+SHARDS: Final = 16
+
+# A call waits at most 3 * (1 + 2) s on the network and 3 s between; with the budget below that
+# stays under the function's timeout (infrastructure.py), which stays under the gateway's 30 s.
+_CONFIG: Final = Config(
+    connect_timeout=1,
+    read_timeout=2,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+_BUDGET_SECONDS: Final = 4.0
+_FIRST_PAUSE_SECONDS: Final = 0.025
+_LONGEST_PAUSE_SECONDS: Final = 0.8
+
+# The SDK has tried again before it lets these through; the list is its own, less the limits on
+# creating tables.
+_UNAVAILABLE: Final = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "ThrottlingException",
+    }
+)
+_REFUSED: Final = "ConditionalCheckFailed"
+# Reasons for which DynamoDB cancels a transaction that may succeed when it is tried again.
+_PASSING: Final = frozenset(
+    {"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"}
+)
+
+
+def make_client() -> "DynamoDBClient":
+    """A client with the time limits that the function is built on. Make one, and keep it."""
+    return boto3.client("dynamodb", config=_CONFIG)
+
+
+class _Refused(Exception):
+    """Conditions of a transaction weren't met: `items` are their positions."""
+
+    def __init__(self, items: list[int]) -> None:
+        self.items = items
+
+
+class DynamoDBUsers:
+    """Implements users.Users.
+
+    budget_seconds: how long a call may go on trying again after conflicts.
+    sleep: takes seconds.
+    """
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table_name: str,
+        *,
+        budget_seconds: float = _BUDGET_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._budget_seconds = budget_seconds
+        self._sleep = sleep
+
+    def create(self, user: User) -> None:
+        """See Users."""
+        writes = [self._put(_user_item(user), "attribute_not_exists(pk)")]
+        if email := _email(user):
+            writes.append(self._put(_email_item(email, user), "attribute_not_exists(pk)"))
+        try:
+            self._commit(writes, self._attempts())
+        except _Refused as refused:
+            raise (UsernameTaken if 0 in refused.items else EmailTaken) from None
+
+    def get(self, username: str) -> User:
+        """See Users."""
+        item = self._get(_user_key(username))
+        if item is None:
+            raise UserNotFound
+        return _to_user(item)
+
+    def update(self, username: str, change: Callable[[User], User]) -> User:
+        """See Users."""
+        attempts = self._attempts()
+        for _ in attempts:
+            before = self.get(username)
+            after = change(before)
+            if after is before:
+                return before
+            try:
+                self._commit(self._replacement(before, after), attempts)
+            except _Refused as refused:
+                if 0 in refused.items:
+                    continue  # another writer came first
+                raise EmailTaken from None
+            return after
+        raise AssertionError("attempts end by raising Unavailable")
+
+    def delete(self, username: str, permit: Callable[[User], None]) -> None:
+        """See Users."""
+        attempts = self._attempts()
+        for _ in attempts:
+            user = self.get(username)
+            permit(user)
+            writes = [self._delete(_user_key(username), "etag = :held", user.etag)]
+            if email := _email(user):
+                writes.append(self._delete(_email_key(email), "username = :held", username))
+            try:
+                self._commit(writes, attempts)
+            except _Refused as refused:
+                if 0 in refused.items:
+                    continue
+                raise
+            return
+
+    def check(self) -> None:
+        """See Users."""
+        try:
+            self._get({"pk": {"S": "health"}, "sk": {"S": "health"}})
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable(type(error).__name__) from error
+
+    def _replacement(self, before: User, after: User) -> "list[TransactWriteItemTypeDef]":
+        writes = [self._put(_user_item(after), "etag = :held", before.etag)]
+        old, new = _email(before), _email(after)
+        if new and new != old:
+            writes.append(self._put(_email_item(new, after), "attribute_not_exists(pk)"))
+        if old and new != old:
+            writes.append(self._delete(_email_key(old), "username = :held", before.username))
+        return writes
+
+    def _get(self, key: "Item") -> "Item | None":
+        try:
+            answer = self._client.get_item(TableName=self._table_name, Key=key, ConsistentRead=True)
+        except (ClientError, HTTPClientError) as error:
+            raise _translated(error) from error
+        return answer.get("Item")
+
+    def _commit(self, writes: "list[TransactWriteItemTypeDef]", attempts: Iterator[None]) -> None:
+        """Raises _Refused; tries again on what passes, as long as `attempts` allow."""
+        token = str(uuid.uuid4())
+        while True:
+            try:
+                self._client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
+            except self._client.exceptions.TransactionCanceledException as error:
+                codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
+                if _REFUSED in codes:
+                    raise _Refused([i for i, c in enumerate(codes) if c == _REFUSED]) from error
+                if not _PASSING & set(codes):
+                    raise
+            except self._client.exceptions.TransactionInProgressException:
+                pass  # an earlier try with this token, whose answer was lost, is still under way
+            except (ClientError, HTTPClientError) as error:
+                raise _translated(error) from error
+            else:
+                return
+            next(attempts)
+
+    def _attempts(self) -> Iterator[None]:
+        """One for each try, with a pause before it ("full jitter") from the second one on.
+
+        Raises Unavailable when the time is used up.
+        """
+        deadline = time.monotonic() + self._budget_seconds
+        longest = _FIRST_PAUSE_SECONDS
+        yield
+        while True:
+            pause = random.uniform(0, longest)  # noqa: S311 it spreads writers, it keeps no secret
+            if time.monotonic() + pause > deadline:
+                raise Unavailable("too many writers met")
+            self._sleep(pause)
+            longest = min(2 * longest, _LONGEST_PAUSE_SECONDS)
+            yield
+
+    def _put(
+        self, item: "Item", condition: str, held: str | None = None
+    ) -> "TransactWriteItemTypeDef":
+        put: PutTypeDef = {
+            "TableName": self._table_name,
+            "Item": item,
+            "ConditionExpression": condition,
+        }
+        if held is not None:
+            put["ExpressionAttributeValues"] = {":held": {"S": held}}
+        return {"Put": put}
+
+    def _delete(self, key: "Item", condition: str, held: str) -> "TransactWriteItemTypeDef":
+        return {
+            "Delete": {
+                "TableName": self._table_name,
+                "Key": key,
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": {":held": {"S": held}},
+            }
+        }
+
+
+def _translated(error: ClientError | HTTPClientError) -> Exception:
+    if isinstance(error, HTTPClientError):  # no connection, or no answer in time
+        return Unavailable(type(error).__name__)
+    code = error.response["Error"]["Code"]
+    return Unavailable(code) if code in _UNAVAILABLE else error
+
+
+def _email(user: User) -> str | None:
+    """The email as it must be unique: without regard to case."""
+    email = user.members.get("email")
+    return email.lower() if email else None
+
+
+def _user_key(username: str) -> "Item":
+    shard = zlib.crc32(username.encode()) % SHARDS
+    return {"pk": {"S": f"user#{shard:x}"}, "sk": {"S": username}}
+
+
+def _email_key(email: str) -> "Item":
+    return {"pk": {"S": f"email#{email}"}, "sk": {"S": "email"}}
+
+
+def _email_item(email: str, user: User) -> "Item":
+    return {**_email_key(email), "username": {"S": user.username}}
+
+
+def _user_item(user: User) -> "Item":
+    return {
+        **_user_key(user.username),
+        "created_at": {"S": user.created_at},
+        "updated_at": {"S": user.updated_at},
+        "version": {"N": str(user.version)},
+        "etag": {"S": user.etag},
+        **{
+            name: {"S": value if _is_string(name) else json.dumps(value)}
+            for name, value in user.members.items()
+        },
+    }
+
+
+def _to_user(item: "Item") -> User:
+    return User(
+        username=item["sk"]["S"],
+        members={
+            name: item[name]["S"] if _is_string(name) else json.loads(item[name]["S"])
+            for name in WRITABLE
+            if name in item
+        },
+        created_at=item["created_at"]["S"],
+        updated_at=item["updated_at"]["S"],
+        version=int(item["version"]["N"]),
+        etag=item["etag"]["S"],
+    )
+
+
+def _is_string(name: str) -> bool:
+    """Other members are stored as JSON: DynamoDB's numbers would make 1.0 of 1."""
+    return bool(WRITABLE[name]["type"] == "string")

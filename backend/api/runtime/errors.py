@@ -1,0 +1,117 @@
+"""What can go wrong, in the words of the domain. problems.py says each in HTTP.
+
+Every message is one sentence that tells a person what to do. None holds a value that a
+client sent or that a user has: messages reach answers and logs.
+"""
+
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a document.
+
+    pointer: JSON Pointer (RFC 6901) of the missing, unknown or wrong member.
+    detail: what the member must be.
+    """
+
+    pointer: str
+    detail: str
+
+
+class UserError(Exception):
+    """A request that can't be fulfilled, and why."""
+
+
+class UserNotFound(UserError):
+    """No user has this username."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no user with this username.")
+
+
+class UsernameTaken(UserError):
+    """Another user has this username."""
+
+    def __init__(self) -> None:
+        super().__init__("Another user has this username; choose another one.")
+
+
+class EmailTaken(UserError):
+    """Another user has this email."""
+
+    def __init__(self) -> None:
+        super().__init__("Another user has this email; use another one.")
+
+
+class InvalidUser(UserError):
+    """The document breaks the rules of models.py, in each of `faults`."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("Correct the members that errors lists, and send the request again.")
+        self.faults = faults
+
+
+class PreconditionFailed(UserError):
+    """The user isn't in the state that If-Match or If-None-Match asks for."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The user is not in the state that the precondition asks for; "
+            "get it again, and repeat the change on what you got."
+        )
+
+
+class NotModified(UserError):
+    """The client has this state of the user already, which `etag` names."""
+
+    def __init__(self, etag: str) -> None:
+        super().__init__("The user has not changed.")
+        self.etag = etag
+
+
+class Unavailable(UserError):
+    """The database throttles, can't be reached, or too many writers met. A repeat is safe."""
+
+    def __init__(self, reason: str) -> None:
+        """reason: for the log, never for the answer."""
+        super().__init__("The request could not be completed in time; repeat it.")
+        self.reason = reason
+
+
+class RequestError(UserError):
+    """The request, rather than the user in it, is wrong."""
+
+
+class MalformedRequest(RequestError):
+    """A body or a header that can't be read."""
+
+
+class ContentTooLarge(RequestError):
+    """A body over the limit."""
+
+
+class UnsupportedMediaType(RequestError):
+    """A body of a media type that the call doesn't take."""
+
+    def __init__(self, accepted: tuple[str, ...], header: str) -> None:
+        """header: the response field that lists `accepted`."""
+        super().__init__(f"Send the header Content-Type: {accepted[0]}.")
+        self.accepted = accepted
+        self.header = header
+
+
+class PathNotFound(RequestError):
+    """No route has this path."""
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing at this path; correct it.")
+
+
+class MethodNotAllowed(RequestError):
+    """The path has routes, but none for this method."""
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(
+            "This path does not take this method; the header Allow lists those it does."
+        )
+        self.allowed = allowed

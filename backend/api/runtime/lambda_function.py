@@ -1,0 +1,15 @@
+"""The composition root: makes the handler when Lambda starts the function."""
+
+from aws_lambda_powertools import Logger
+
+import settings
+from api import UserAPI
+from dynamodb import DynamoDBUsers, make_client
+
+_settings = settings.load()
+
+# The client once, so that every request finds its connection open.
+handler = UserAPI(
+    DynamoDBUsers(make_client(), _settings.table_name),
+    Logger(service="users"),
+)

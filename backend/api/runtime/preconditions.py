@@ -1,0 +1,64 @@
+"""If-Match and If-None-Match (RFC 9110, section 13), on strong entity tags."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from errors import MalformedRequest, NotModified, PreconditionFailed
+from models import User
+
+_ENTITY_TAG = re.compile(r'(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"')
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
+_ANY = "*"
+
+
+class _Condition(NamedTuple):
+    """Entity tags that were listed, without quotes; both None for `*`."""
+
+    strong: frozenset[str] | None
+    weak: frozenset[str] | None
+
+
+class Preconditions(NamedTuple):
+    """The conditions that a request sets; None for one that it doesn't."""
+
+    if_match: _Condition | None
+    if_none_match: _Condition | None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> "Preconditions":
+        """headers: with lower-case names. Raises MalformedRequest."""
+        return cls(_parsed(headers, "if-match"), _parsed(headers, "if-none-match"))
+
+    def check(self, user: User, *, safe: bool) -> None:
+        """Raises PreconditionFailed, or NotModified where the method is safe (GET, HEAD)."""
+        if self.if_match and not _matches(self.if_match.strong, user):
+            raise PreconditionFailed
+        if self.if_none_match and _matches(self.if_none_match.weak, user):
+            raise NotModified(user.etag) if safe else PreconditionFailed
+
+
+def entity_tag(etag: str) -> str:
+    """The ETag field of the state that `etag` names."""
+    return f'"{etag}"'
+
+
+def _matches(tags: frozenset[str] | None, user: User) -> bool:
+    return tags is None or user.etag in tags
+
+
+def _parsed(headers: Mapping[str, str], name: str) -> _Condition | None:
+    value = headers.get(name)
+    if value is None:
+        return None
+    if value.strip() == _ANY:
+        return _Condition(None, None)
+    if not _LIST.fullmatch(value):
+        raise MalformedRequest(f"Send in {name} an ETag as it was received, with its quotes, or *.")
+    tags = list(_ENTITY_TAG.finditer(value))
+    # A weak tag never equals by the strong comparison that If-Match demands.
+    return _Condition(
+        strong=frozenset(t["tag"] for t in tags if not t["weak"]),
+        weak=frozenset(t["tag"] for t in tags),
+    )

@@ -1,0 +1,48 @@
+"""The component: composes the logical units, connects them, and says what others need."""
+
+from typing import Any
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from backend.api.infrastructure import API
+from backend.database.infrastructure import Database
+from backend.monitoring.infrastructure import Monitoring
+from constants import Environment
+
+
+class Backend(cdk.Stack):
+    """The user management backend, as one environment has it.
+
+    Output APIEndpoint: the address that the paths begin at, without a slash at its end.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, **kwargs: Any
+    ) -> None:
+        super().__init__(scope, construct_id, env=environment.target, **kwargs)
+        database = Database(
+            self,
+            "Database",
+            removal_policy=environment.removal_policy,
+            deletion_protection=environment.deletion_protection,
+            point_in_time_recovery=environment.point_in_time_recovery,
+        )
+        api = API(
+            self,
+            "API",
+            table_name=database.table.table_name,
+            platform=environment.platform,
+            tags=environment.api_tags,
+            log_retention=environment.log_retention,
+            log_removal_policy=environment.removal_policy,
+        )
+        Monitoring(self, "Monitoring", api=api, database=database)
+
+        # Just what runtime/dynamodb.py calls; a transaction needs the permissions of its parts.
+        database.table.grant(
+            api.function, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"
+        )
+        self.api_endpoint = cdk.CfnOutput(
+            self, "APIEndpoint", value=api.http_api.api_endpoint, description="Where the API is"
+        )

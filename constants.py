@@ -1,0 +1,73 @@
+"""Names, and the environments that the component is deployed to. To rename, begin here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
+
+from backend.api.asset import HOST, LAMBDA_ARM64, Platform
+
+APP_NAME: Final = "UserManagementBackend"
+
+# Where the pipeline finds the source. The connection is made by hand, once, in the console
+# (Developer Tools > Settings > Connections): it needs a person's consent.
+SOURCE_REPOSITORY: Final = "OWNER/REPOSITORY"
+SOURCE_BRANCH: Final = "main"
+SOURCE_CONNECTION_ARN: Final = (
+    "arn:aws:codeconnections:us-east-1:111111111111:connection/00000000-0000-0000-0000-000000000000"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """All in which one deployment of the component differs from another.
+
+    name: the end of the stack's name, and what `-c environment=NAME` takes.
+    target: account and region; None for those of the credentials that deploy.
+    platform: what the function runs on.
+    api_tags: tags of the HTTP API.
+    removal_policy: what becomes of users and logs when the stack is deleted.
+    deletion_protection: whether DynamoDB refuses to delete the table.
+    point_in_time_recovery: whether the table can be restored to any second of the last 35 days.
+    log_retention: how long logs are kept.
+    """
+
+    name: str
+    target: cdk.Environment | None = None
+    platform: Platform = LAMBDA_ARM64
+    api_tags: Mapping[str, str] = field(default_factory=dict)
+    removal_policy: cdk.RemovalPolicy
+    deletion_protection: bool
+    point_in_time_recovery: bool
+    log_retention: logs.RetentionDays
+
+
+# What ./scripts/sandbox deploys.
+LOCAL: Final = Environment(
+    name="Local",
+    platform=HOST,
+    # The local cloud takes the API's id, and with it the endpoint, from this tag.
+    api_tags={"ms-custom-id": "5e7ca11e"},
+    removal_policy=cdk.RemovalPolicy.DESTROY,
+    deletion_protection=False,
+    point_in_time_recovery=False,
+    log_retention=logs.RetentionDays.ONE_DAY,
+)
+# A developer's own account.
+SANDBOX: Final = Environment(
+    name="Sandbox",
+    removal_policy=cdk.RemovalPolicy.DESTROY,
+    deletion_protection=False,
+    point_in_time_recovery=False,
+    log_retention=logs.RetentionDays.ONE_WEEK,
+)
+PRODUCTION: Final = Environment(
+    name="Production",
+    removal_policy=cdk.RemovalPolicy.RETAIN,
+    deletion_protection=True,
+    point_in_time_recovery=True,
+    log_retention=logs.RetentionDays.ONE_YEAR,
+)
+ENVIRONMENTS: Final = {record.name.lower(): record for record in (LOCAL, SANDBOX, PRODUCTION)}
