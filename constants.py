@@ -7,7 +7,7 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
 
-from backend.api.asset import HOST, LAMBDA_ARM64, Platform
+from backend.api.bundling import HOST, LAMBDA_ARM64, Platform
 
 APP_NAME: Final = "UserManagementBackend"
 

@@ -1,7 +1,6 @@
 """The HTTP API, and the function that answers it."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import aws_cdk as cdk
@@ -11,10 +10,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from backend.api import asset
+from backend.api import bundling
 
-_RUNTIME: Final = Path(__file__).parent / "runtime"
-
+# The version whose bytecode bundling.py makes.
+_PYTHON: Final = lambda_.Runtime.PYTHON_3_13
 # Above what the function may spend on DynamoDB (runtime/dynamodb.py), below the gateway's 30 s.
 _TIMEOUT: Final = cdk.Duration.seconds(20)
 # Lambda gives CPU by memory: 1,769 MB would be one whole processor.
@@ -49,7 +48,7 @@ class API(Construct):
         construct_id: str,
         *,
         table_name: str,
-        platform: asset.Platform,
+        platform: bundling.Platform,
         tags: Mapping[str, str],
         log_retention: logs.RetentionDays,
         log_removal_policy: cdk.RemovalPolicy,
@@ -62,9 +61,9 @@ class API(Construct):
             self,
             "Function",
             description="Answers the calls of the user API",
-            runtime=asset.PYTHON_RUNTIME,
-            architecture=platform.architecture,
-            code=lambda_.Code.from_asset(str(asset.build(_RUNTIME, platform))),
+            runtime=_PYTHON,
+            architecture=lambda_.Architecture.custom(platform.architecture),
+            code=lambda_.Code.from_asset(str(bundling.build(bundling.RUNTIME, platform))),
             handler="lambda_function.handler",
             environment={"TABLE_NAME": table_name},
             memory_size=_MEMORY_MB,

@@ -112,7 +112,7 @@ class UserAPI:
             preconditions.check(user, safe=False)
 
         self._users.delete(_known(username), permit)
-        return Response(204)
+        return Response(204, body="")
 
     def _health(self) -> Response[str]:
         self._users.check()
@@ -134,7 +134,7 @@ class UserAPI:
     def _failed(self, error: Exception) -> Response[str]:
         request_id = self._app.current_event.request_context.request_id
         if isinstance(error, NotModified):
-            return Response(304, headers={"ETag": entity_tag(error.etag)})
+            return Response(304, body="", headers={"ETag": entity_tag(error.etag)})
         if isinstance(error, Unavailable):
             self._logger.warning("unavailable", reason=error.reason, request_id=request_id)
         answer = problem(error, request_id)

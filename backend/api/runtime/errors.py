@@ -111,7 +111,5 @@ class MethodNotAllowed(RequestError):
     """The path has routes, but none for this method."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
-        super().__init__(
-            "This path does not take this method; the header Allow lists those it does."
-        )
+        super().__init__("Use one of the methods that the header Allow lists.")
         self.allowed = allowed

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aws_cdk import aws_lambda as lambda_
 from uv import find_uv_bin
 
-PYTHON_RUNTIME: Final = lambda_.Runtime.PYTHON_3_13
-_PYTHON_VERSION: Final = (3, 13)
+PYTHON_VERSION: Final = (3, 13)
+
+RUNTIME: Final = Path(__file__).parent / "runtime"
 
 _DEPLOYED_TO = "/var/task"
 _CACHE: Final = Path(__file__).parents[2] / ".local" / "assets"
@@ -36,20 +36,18 @@ _SDK_SERVICES: Final = frozenset({"dynamodb"})
 class Platform:
     """What a function runs on.
 
-    architecture: Lambda's name for it.
+    architecture: Lambda's name for it, arm64 or x86_64.
     wheels: uv's name for it (`--python-platform`); None for the machine that builds.
     """
 
-    architecture: lambda_.Architecture
+    architecture: str
     wheels: str | None
 
 
 # Lambda's Python 3.13 runs on Amazon Linux 2023, whose glibc is 2.34.
-LAMBDA_ARM64: Final = Platform(lambda_.Architecture.ARM_64, "aarch64-manylinux_2_28")
+LAMBDA_ARM64: Final = Platform("arm64", "aarch64-manylinux_2_28")
 HOST: Final = Platform(
-    lambda_.Architecture.ARM_64
-    if host.machine() in {"arm64", "aarch64"}
-    else lambda_.Architecture.X86_64,
+    "arm64" if host.machine() in {"arm64", "aarch64"} else "x86_64",
     None,
 )
 
@@ -60,9 +58,9 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Path:
     Raises RuntimeError when a wheel can't be had, or when the dependencies aren't what the
     build expects.
     """
-    if sys.version_info[:2] != _PYTHON_VERSION:
+    if sys.version_info[:2] != PYTHON_VERSION:
         raise RuntimeError(
-            f"The function runs on Python {_PYTHON_VERSION}, whose bytecode only the same version "
+            f"The function runs on Python {PYTHON_VERSION}, whose bytecode only the same version "
             f"makes; this is {sys.version_info[:2]}. Use .venv/bin/python."
         )
     dependencies = fetch_dependencies(source, platform, cache=cache)

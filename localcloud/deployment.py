@@ -1,0 +1,103 @@
+"""Deploys the stack onto the local cloud with the real CDK CLI."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import boto3
+
+from localcloud import processes
+from localcloud.emulator import ACCOUNT, REGION, aws_environment
+from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
+from localcloud.processes import Interruption
+
+_CLI: Final = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+
+
+class Deployment:
+    """One deployment of the local environment's stack to the emulator at `endpoint`.
+
+    folder: takes the synthesized assembly and what the tools print.
+    """
+
+    def __init__(self, folder: Path, endpoint: str) -> None:
+        self._folder = folder
+        self._assembly = folder / "cdk.out"
+        self._endpoint = endpoint
+        self._synthesis: subprocess.Popen[bytes] | None = None
+
+    def start_synthesis(self) -> None:
+        """Begin to synthesize, which needs no cloud yet; then call abandon() in any case."""
+        shutil.rmtree(self._assembly, ignore_errors=True)
+        command = ["synth", "--quiet", "--context", "environment=local"]
+        self._synthesis = self._start([*command, "--output", str(self._assembly)])
+
+    def abandon(self) -> None:
+        """Leave nothing running."""
+        if self._synthesis:
+            processes.stop_session(self._synthesis, grace_seconds=0)
+
+    def bootstrap(self, interruption: Interruption) -> None:
+        """Make what the CDK needs in an account, unless it is there. Raises Failure."""
+        parameters = boto3.client("ssm").describe_parameters()
+        if any("cdk-bootstrap" in parameter["Name"] for parameter in parameters["Parameters"]):
+            return
+        # No app: the account is named, and nothing has to be synthesized for it.
+        command = ["bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", ""]
+        self._finish(self._start(command), "bootstrap", interruption)
+
+    def finish_synthesis(self, interruption: Interruption) -> None:
+        """Wait for what start_synthesis() began. Raises Failure."""
+        assert self._synthesis, "start_synthesis() comes first"  # noqa: S101
+        self._finish(self._synthesis, "synth", interruption)
+
+    def deploy(self, interruption: Interruption) -> str:
+        """Deploy what was synthesized, and return the API's address. Raises Failure."""
+        outputs = self._folder / "outputs.json"
+        command = ["deploy", "--app", str(self._assembly), "--all", "--require-approval", "never"]
+        deployment = self._start([*command, "--outputs-file", str(outputs)])
+        self._finish(deployment, "deploy", interruption)
+        [stack] = json.loads(outputs.read_text()).values()
+        # The host in the output begins with the API's id; the emulator takes it in the path.
+        api_id = urlsplit(stack["APIEndpoint"]).netloc.split(".")[0]
+        return f"{self._endpoint}/_aws/execute-api/{api_id}"
+
+    def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
+        log = self._log(arguments[0])
+        log.unlink(missing_ok=True)
+        return processes.start(
+            [str(NODE_FOLDER / "node"), str(_CLI), *arguments, "--no-notices", "--no-color"],
+            self._environment(),
+            folder=ROOT,
+            log=log,
+        )
+
+    def _finish(
+        self, process: subprocess.Popen[bytes], command: str, interruption: Interruption
+    ) -> None:
+        what = f"cdk {command}"
+        processes.finish(process, interruption, what=what, log=self._log(command))
+
+    def _log(self, command: str) -> Path:
+        return self._folder / f"{command}.log"
+
+    def _environment(self) -> dict[str, str]:
+        # Nothing of the caller's: no profile, no credential and no setting can lead to the real
+        # AWS, and no file outside the checkout is read or written.
+        home = LOCAL / "home"
+        home.mkdir(exist_ok=True)
+        return {
+            "PATH": f"{NODE_FOLDER}{os.pathsep}{PYTHON.parent}{os.pathsep}{os.defpath}",
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
+            "UV_OFFLINE": "1",  # what the function needs was installed
+            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            **aws_environment(self._endpoint),
+        }

@@ -1,0 +1,135 @@
+"""The local cloud: an emulator of AWS, on the loopback, with its data in one folder."""
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from localcloud import processes
+from localcloud.install import EMULATOR_PYTHON
+from localcloud.processes import Interruption
+from localcloud.progress import Failure
+
+HOST: Final = "127.0.0.1"
+REGION: Final = "us-east-1"
+ACCOUNT: Final = "000000000000"
+
+_CHILD: Final = Path(__file__).with_name("emulator_process.py")
+_START_SECONDS: Final = 60.0
+# No proxy: it could not reach this machine's loopback.
+_HTTP: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def is_taken(port: int) -> bool:
+    """Whether somebody listens on this port of the loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of the URL is answered with success."""
+    try:
+        with _HTTP.open(url, timeout=10) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def aws_environment(endpoint: str) -> dict[str, str]:
+    """The variables with which every AWS SDK and tool talks to the emulator, and to it alone."""
+    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), HOST, "localhost"]))
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL_S3": endpoint,  # makes the CDK CLI put bucket names into the path
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        # Nothing that the user's files or the machine could add.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+    }
+
+
+class Emulator:
+    """One emulator, and the folder that holds its data, its log and its temporary files."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.endpoint = f"http://{HOST}:{port}"
+        self.log = folder / "emulator.log"
+        self._folder = folder
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, interruption: Interruption) -> None:
+        """Return when it answers. Raises Failure, or Interrupted; then call stop() all the same."""
+        temporary = self._folder / "tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        self.log.unlink(missing_ok=True)
+        self._process = processes.start(
+            [str(EMULATOR_PYTHON), "-I", str(_CHILD)],
+            self._environment(temporary),
+            folder=self._folder,
+            log=self.log,
+            stdin=subprocess.PIPE,
+        )
+        deadline = time.monotonic() + _START_SECONDS
+
+        def is_ready() -> bool:
+            if self.has_ended() or time.monotonic() > deadline:
+                raise Failure("The local cloud did not start; its log is above.", self.read_log())
+            return answers(f"{self.endpoint}/_ministack/health")
+
+        interruption.wait_until(is_ready)
+
+    def has_ended(self) -> bool:
+        """Whether it isn't running any more."""
+        return self._process is None or self._process.poll() is not None
+
+    def stop(self) -> bool:
+        """Stop it and all that it started. Returns whether it had the time to save its data."""
+        if self._process is None:
+            return True
+        saved = processes.stop_session(self._process)
+        if self._process.stdin:
+            self._process.stdin.close()
+        shutil.rmtree(self._folder / "tmp", ignore_errors=True)
+        return saved
+
+    def read_log(self) -> str:
+        """What it wrote."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def _environment(self, temporary: Path) -> dict[str, str]:
+        # Nothing of the caller's: the functions that it runs inherit this.
+        return {
+            "PATH": os.defpath,
+            "HOME": str(temporary),
+            "TMPDIR": str(temporary),
+            "LANG": "C.UTF-8",
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": str(self._port),
+            "IOT_MTLS_ENABLED": "0",  # would listen on all interfaces
+            "SFTP_ENABLED": "0",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self._folder / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(self._folder / "s3"),
+        }

@@ -1,0 +1,225 @@
+"""./scripts/sandbox: the stack on a local cloud, deployed by the real CDK CLI, serving the API."""
+
+import argparse
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from localcloud import emulator, processes
+from localcloud.deployment import Deployment
+from localcloud.emulator import Emulator
+from localcloud.install import LOCAL
+from localcloud.processes import Interrupted, Interruption
+from localcloud.progress import Failure, explain, say, step
+
+_FOLDER: Final = LOCAL / "sandbox"
+_PORT: Final = 8787
+_READY_SECONDS: Final = 30.0
+_GRACE_SECONDS: Final = 15.0
+_COMMAND_NOT_FOUND: Final = 127
+
+_DESCRIPTION: Final = """\
+Deploys the stack onto a local cloud with the real CDK CLI, and serves the API until Ctrl-C.
+Needs no AWS account and no Docker, and never reaches AWS. The users stay for the next start.
+"""
+_EPILOG: Final = """\
+With a COMMAND: runs it against an empty sandbox of its own on a free port, with API_ENDPOINT set
+and every AWS_* variable set to the local cloud, and exits with its status. Nothing is kept.
+"""
+
+
+def main() -> None:
+    """Parse the command line, and run what it asks for."""
+    arguments, command = _parse(sys.argv[1:])
+    _forget_aws()
+    interruption = Interruption()
+    try:
+        sys.exit(_run(command, interruption) if command else _serve(arguments, interruption))
+    except Failure as failure:
+        explain(failure)
+        sys.exit(1)
+    except Interrupted as interrupted:
+        say("\nStopped.")
+        sys.exit(interrupted.status)
+
+
+def _forget_aws() -> None:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "CDK_"))]:
+        del os.environ[name]
+
+
+def _parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    own, command = words, []
+    if "--" in words:
+        position = words.index("--")
+        own, command = words[:position], words[position + 1 :]
+    parser = argparse.ArgumentParser(
+        prog="./scripts/sandbox",
+        usage="%(prog)s [--port N] [--fresh]\n       %(prog)s -- COMMAND [ARGUMENT ...]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--port", type=_port, help=f"listen here, not on {_PORT}", metavar="N")
+    parser.add_argument("--fresh", action="store_true", help="begin without users")
+    arguments = parser.parse_args(own)
+    if len(own) < len(words) and not command:
+        parser.error("there is no COMMAND after --")
+    if command and own:
+        parser.error("a COMMAND has an empty sandbox on a free port: leave the options out")
+    return arguments, command
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65535:  # noqa: PLR2004
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port: use a number from 1 to 65535")
+
+
+def _serve(arguments: argparse.Namespace, interruption: Interruption) -> int:
+    started = time.monotonic()
+    port = arguments.port or _PORT
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_only_one(_FOLDER / "lock", port))
+        if emulator.is_taken(port):
+            raise Failure(
+                f"Port {port} is taken by another program: stop it, or choose one with --port."
+            )
+        if arguments.fresh:
+            for path in ("state", "s3"):
+                shutil.rmtree(_FOLDER / path, ignore_errors=True)
+        cloud = Emulator(_FOLDER, port)
+        stack.callback(_stop_and_say, cloud)
+        endpoint = _start(cloud, _FOLDER, interruption)
+        _welcome(endpoint, time.monotonic() - started)
+        try:
+            interruption.wait_until(cloud.has_ended)
+        except Interrupted:
+            return 0
+        raise Failure("The local cloud ended by itself; its log is above.", cloud.read_log())
+
+
+def _stop_and_say(cloud: Emulator) -> None:
+    if cloud.has_ended():
+        cloud.stop()
+        return
+    say("\nStopping ...", end="")
+    if not cloud.stop():
+        say("")
+        raise Failure("The local cloud had to be killed: what changed since its start is lost.")
+    say(" the users are kept for the next start.")
+
+
+def _run(command: list[str], interruption: Interruption) -> int:
+    if not shutil.which(command[0]):
+        say(f"There is no command {command[0]!r}: correct it, or give its path.")
+        return _COMMAND_NOT_FOUND
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=LOCAL, prefix="run-")))
+        cloud = Emulator(folder, emulator.free_port())
+        stack.callback(cloud.stop)
+        endpoint = _start(cloud, folder, interruption)
+        return _run_command(command, {**os.environ, "API_ENDPOINT": endpoint}, interruption)
+
+
+def _run_command(
+    command: list[str], environment: dict[str, str], interruption: Interruption
+) -> int:
+    # At a terminal the command stays in our process group, so that it has the keyboard and gets
+    # Ctrl-C by itself. Elsewhere it has a group of its own, all of which can be ended.
+    at_terminal = sys.stdin.isatty() and os.getpgrp() == os.getpid()
+    process = subprocess.Popen(command, env=environment, process_group=None if at_terminal else 0)
+    try:
+        interruption.wait_until(lambda: process.poll() is not None)
+    except Interrupted as interrupted:
+        if not at_terminal:
+            os.killpg(process.pid, interrupted.signal_number)
+        elif interrupted.signal_number != signal.SIGINT:
+            process.send_signal(interrupted.signal_number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+        raise
+    finally:
+        process.kill()
+        if not at_terminal:
+            processes.kill_group(process.pid)
+        process.wait()
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> str:
+    """Start the cloud, deploy to it, and return the API's address once it answers."""
+    # Every SDK, in this process and in what it starts, finds the local cloud and nothing else.
+    os.environ.update(emulator.aws_environment(cloud.endpoint))
+    deployment = Deployment(folder, cloud.endpoint)
+    try:
+        # Synthesizing takes longest and needs no cloud: it goes on beside the next two steps.
+        deployment.start_synthesis()
+        with step("local cloud"):
+            cloud.start(interruption)
+        with step("cdk bootstrap"):
+            deployment.bootstrap(interruption)
+        with step("cdk synth"):
+            deployment.finish_synthesis(interruption)
+        with step("cdk deploy"):
+            endpoint = deployment.deploy(interruption)
+        with step("first answer"):
+            _await_answer(endpoint, cloud, interruption)
+    finally:
+        deployment.abandon()
+    return endpoint
+
+
+def _await_answer(endpoint: str, cloud: Emulator, interruption: Interruption) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+
+    def is_ready() -> bool:
+        if cloud.has_ended() or time.monotonic() > deadline:
+            raise Failure(
+                "The API does not answer; the local cloud's log is above.", cloud.read_log()
+            )
+        return emulator.answers(f"{endpoint}/health")
+
+    interruption.wait_until(is_ready)
+
+
+def _welcome(endpoint: str, seconds: float) -> None:
+    user = f"jane-{secrets.token_hex(2)}"  # so that the line works each time
+    say(
+        f"""Ready after {seconds:.1f} s: {endpoint}
+
+Create a user:
+
+  curl -i {endpoint}/users -H 'Content-Type: application/json' \\
+    -d '{{"username": "{user}", "email": "{user}@example.com"}}'
+
+Ctrl-C stops it and keeps the users."""
+    )
+
+
+@contextmanager
+def _only_one(path: Path, port: int) -> Iterator[None]:
+    """Hold the checkout's sandbox; the system lets go of it however this process ends."""
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise Failure(
+                f"A sandbox of this checkout runs already ({lock.read()}): use it, or stop it."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, port {port}")
+        lock.flush()
+        yield

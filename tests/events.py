@@ -1,0 +1,51 @@
+"""HTTP API events, payload format 2.0, as the gateway sends them."""
+
+import base64
+import json
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+CONTEXT = LambdaContext()
+REQUEST_ID = "JKJaXmPLvHcESHA="
+
+
+def event(
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    raw: str | bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """body: sent as JSON; raw: sent as it is, base64-encoded by the gateway when bytes."""
+    if body is not None:
+        raw = json.dumps(body)
+    result: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": f"{method} {path}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", **(headers or {})},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "api-id",
+            "domainName": "api-id.execute-api.us-east-1.amazonaws.com",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": "test",
+            },
+            "requestId": REQUEST_ID,
+            "routeKey": f"{method} {path}",
+            "stage": "$default",
+            "time": "12/Mar/2020:19:03:58 +0000",
+            "timeEpoch": 1583348638390,
+        },
+        "isBase64Encoded": isinstance(raw, bytes),
+    }
+    if raw is not None:
+        result["body"] = base64.b64encode(raw).decode() if isinstance(raw, bytes) else raw
+    return result
