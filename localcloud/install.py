@@ -1,7 +1,7 @@
 """Installs everything that the scripts need into the checkout, and nothing outside of it.
 
 Needs Python 3.9 and its standard library only: it runs before anything is installed. Then it
-replaces itself by the module that its first argument names, run by the checkout's own Python.
+replaces itself by the module that its first argument names, if any, run by the checkout's Python.
 What is installed is locked with hashes in uv.lock and package-lock.json; it is installed again
 when one of them changes.
 """
@@ -38,7 +38,7 @@ _NETWORK_HINT = "If this machine is offline, connect it; behind a proxy, set HTT
 
 
 def main() -> None:
-    """Install what is missing, and run the module that the arguments name."""
+    """Install what is missing, and run the module that the arguments name, if they do."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         install()
@@ -47,6 +47,8 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    if len(sys.argv) == 1:
+        return
     module, *arguments = sys.argv[1:]
     start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {module} import main; main()"
     os.execv(PYTHON, [str(PYTHON), "-I", "-c", start, *arguments])  # noqa: S606

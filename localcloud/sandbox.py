@@ -22,7 +22,7 @@ from localcloud.install import LOCAL
 from localcloud.processes import Interrupted, Interruption
 from localcloud.progress import Failure, explain, say, step
 
-_FOLDER: Final = LOCAL / "sandbox"
+FOLDER = LOCAL / "sandbox"
 _PORT: Final = 8787
 _READY_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 15.0
@@ -89,19 +89,19 @@ def _port(text: str) -> int:
 def _serve(arguments: argparse.Namespace, interruption: Interruption) -> int:
     started = time.monotonic()
     port = arguments.port or _PORT
-    _FOLDER.mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        stack.enter_context(_only_one(_FOLDER / "lock", port))
+        stack.enter_context(_only_one(FOLDER / "lock", port))
         if emulator.is_taken(port):
             raise Failure(
                 f"Port {port} is taken by another program: stop it, or choose one with --port."
             )
         if arguments.fresh:
             for path in ("state", "s3"):
-                shutil.rmtree(_FOLDER / path, ignore_errors=True)
-        cloud = Emulator(_FOLDER, port)
+                shutil.rmtree(FOLDER / path, ignore_errors=True)
+        cloud = Emulator(FOLDER, port)
         stack.callback(_stop_and_say, cloud)
-        endpoint = _start(cloud, _FOLDER, interruption)
+        endpoint = _start(cloud, FOLDER, interruption)
         _welcome(endpoint, time.monotonic() - started)
         try:
             interruption.wait_until(cloud.has_ended)

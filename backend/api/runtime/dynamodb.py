@@ -22,11 +22,12 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import boto3
+from botocore import exceptions as sdk
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from errors import EmailTaken, Unavailable, UsernameTaken, UserNotFound
 from models import WRITABLE, User
@@ -54,16 +55,13 @@ _BUDGET_SECONDS: Final = 4.0
 _FIRST_PAUSE_SECONDS: Final = 0.025
 _LONGEST_PAUSE_SECONDS: Final = 0.8
 
-# The SDK has tried again before it lets these through; the list is its own, less the limits on
-# creating tables.
-_UNAVAILABLE: Final = frozenset(
+# No connection, or no answer in time. The SDK has tried again before it lets these through.
+_UNREACHABLE: Final = (sdk.ConnectionError, sdk.HTTPClientError)
+_THROTTLED: Final = frozenset(
     {
-        "InternalServerError",
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
-        "RequestTimeout",
-        "ServiceUnavailable",
         "ThrottlingException",
     }
 )
@@ -112,7 +110,7 @@ class DynamoDBUsers:
         if email := _email(user):
             writes.append(self._put(_email_item(email, user), "attribute_not_exists(pk)"))
         try:
-            self._commit(writes, self._attempts())
+            self._commit(writes, self._pauses())
         except _Refused as refused:
             raise (UsernameTaken if 0 in refused.items else EmailTaken) from None
 
@@ -125,43 +123,44 @@ class DynamoDBUsers:
 
     def update(self, username: str, change: Callable[[User], User]) -> User:
         """See Users."""
-        attempts = self._attempts()
-        for _ in attempts:
+        pauses = self._pauses()
+        while True:
             before = self.get(username)
             after = change(before)
             if after is before:
                 return before
             try:
-                self._commit(self._replacement(before, after), attempts)
+                self._commit(self._replacement(before, after), pauses)
             except _Refused as refused:
-                if 0 in refused.items:
-                    continue  # another writer came first
-                raise EmailTaken from None
-            return after
-        raise AssertionError("attempts end by raising Unavailable")
+                if 0 not in refused.items:
+                    raise EmailTaken from None
+                next(pauses)  # another writer came first
+            else:
+                return after
 
     def delete(self, username: str, permit: Callable[[User], None]) -> None:
         """See Users."""
-        attempts = self._attempts()
-        for _ in attempts:
+        pauses = self._pauses()
+        while True:
             user = self.get(username)
             permit(user)
             writes = [self._delete(_user_key(username), "etag = :held", user.etag)]
             if email := _email(user):
                 writes.append(self._delete(_email_key(email), "username = :held", username))
             try:
-                self._commit(writes, attempts)
+                self._commit(writes, pauses)
             except _Refused as refused:
-                if 0 in refused.items:
-                    continue
-                raise
-            return
+                if 0 not in refused.items:
+                    raise
+                next(pauses)
+            else:
+                return
 
     def check(self) -> None:
         """See Users."""
         try:
             self._get({"pk": {"S": "health"}, "sk": {"S": "health"}})
-        except (BotoCoreError, ClientError) as error:
+        except (sdk.BotoCoreError, sdk.ClientError) as error:
             raise Unavailable(type(error).__name__) from error
 
     def _replacement(self, before: User, after: User) -> "list[TransactWriteItemTypeDef]":
@@ -176,12 +175,12 @@ class DynamoDBUsers:
     def _get(self, key: "Item") -> "Item | None":
         try:
             answer = self._client.get_item(TableName=self._table_name, Key=key, ConsistentRead=True)
-        except (ClientError, HTTPClientError) as error:
+        except (sdk.ClientError, *_UNREACHABLE) as error:
             raise _translated(error) from error
         return answer.get("Item")
 
-    def _commit(self, writes: "list[TransactWriteItemTypeDef]", attempts: Iterator[None]) -> None:
-        """Raises _Refused; tries again on what passes, as long as `attempts` allow."""
+    def _commit(self, writes: "list[TransactWriteItemTypeDef]", pauses: Iterator[None]) -> None:
+        """Raises _Refused; tries again what may yet succeed, as long as there are pauses."""
         token = str(uuid.uuid4())
         while True:
             try:
@@ -194,27 +193,26 @@ class DynamoDBUsers:
                     raise
             except self._client.exceptions.TransactionInProgressException:
                 pass  # an earlier try with this token, whose answer was lost, is still under way
-            except (ClientError, HTTPClientError) as error:
+            except (sdk.ClientError, *_UNREACHABLE) as error:
                 raise _translated(error) from error
             else:
                 return
-            next(attempts)
+            next(pauses)
 
-    def _attempts(self) -> Iterator[None]:
-        """One for each try, with a pause before it ("full jitter") from the second one on.
+    def _pauses(self) -> Iterator[None]:
+        """Sleeps at each step, longer and longer, never in step with others ("full jitter").
 
         Raises Unavailable when the time is used up.
         """
         deadline = time.monotonic() + self._budget_seconds
         longest = _FIRST_PAUSE_SECONDS
-        yield
         while True:
             pause = random.uniform(0, longest)  # noqa: S311 it spreads writers, it keeps no secret
             if time.monotonic() + pause > deadline:
                 raise Unavailable("too many writers met")
             self._sleep(pause)
-            longest = min(2 * longest, _LONGEST_PAUSE_SECONDS)
             yield
+            longest = min(2 * longest, _LONGEST_PAUSE_SECONDS)
 
     def _put(
         self, item: "Item", condition: str, held: str | None = None
@@ -239,11 +237,13 @@ class DynamoDBUsers:
         }
 
 
-def _translated(error: ClientError | HTTPClientError) -> Exception:
-    if isinstance(error, HTTPClientError):  # no connection, or no answer in time
+def _translated(error: sdk.ClientError | sdk.BotoCoreError) -> Exception:
+    if not isinstance(error, sdk.ClientError):
         return Unavailable(type(error).__name__)
-    code = error.response["Error"]["Code"]
-    return Unavailable(code) if code in _UNAVAILABLE else error
+    code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]
+    if code in _THROTTLED or status["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Unavailable(code)
+    return error
 
 
 def _email(user: User) -> str | None:

@@ -1,0 +1,295 @@
+"""The adapter: its items, and what real DynamoDB does that no local engine does.
+
+Faults are put between the SDK and the engine, so that the SDK's own retries take part.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+
+from dynamodb import DynamoDBUsers, make_client
+from errors import EmailTaken, PreconditionFailed, Unavailable, UsernameTaken, UserNotFound
+from models import User
+from tests.integration.test_users import EVERY_MEMBER, change_to, permit, user
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+type Items = Callable[[], list[dict[str, Any]]]
+type Fault = Callable[[AWSPreparedRequest], AWSResponse]
+
+MAX_ATTEMPTS = 3
+
+
+def lost_request(_request: AWSPreparedRequest) -> AWSResponse:
+    raise ConnectTimeoutError(endpoint_url="http://dynamodb")
+
+
+def lost_answer(request: AWSPreparedRequest) -> AWSResponse:
+    answer = URLLib3Session().send(request)
+    assert answer.status_code == 200, answer.text
+    raise ReadTimeoutError(endpoint_url="http://dynamodb")
+
+
+def error(status: int, code: str, **members: Any) -> Fault:
+    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **members}
+
+    class Raw:
+        def stream(self, **_: Any) -> list[bytes]:
+            return [json.dumps(body).encode()]
+
+    def answer(request: AWSPreparedRequest) -> AWSResponse:
+        return AWSResponse(request.url, status, HTTPHeaders(), Raw())
+
+    answer.__name__ = code or str(status)  # pytest names the test's case by it
+    return answer
+
+
+def cancelled(*codes: str) -> Fault:
+    reasons = [{"Code": code} for code in codes]
+    return error(400, "TransactionCanceledException", CancellationReasons=reasons)
+
+
+CONFLICT = cancelled("TransactionConflict", "None")
+IN_PROGRESS = error(400, "TransactionInProgressException")
+THROTTLED = error(400, "ThrottlingException")
+
+
+def then(fault: Fault, action: Callable[[], object]) -> Fault:
+    """Another client acts right after the fault took place."""
+
+    def faulty(request: AWSPreparedRequest) -> AWSResponse:
+        try:
+            return fault(request)
+        finally:
+            action()
+
+    return faulty
+
+
+class Line:
+    """Between the SDK and the engine: each request meets the next fault; None lets it pass."""
+
+    def __init__(self, client: "DynamoDBClient") -> None:
+        self._client = client
+        self.requests = 0
+
+    def fail(self, operation: str, *faults: Fault | None, forever: bool = False) -> None:
+        remaining = itertools.cycle(faults) if forever else iter(faults)
+
+        def meet(request: AWSPreparedRequest, **_: Any) -> Any:
+            self.requests += 1
+            fault = next(remaining, None)
+            return fault(request) if fault else None
+
+        self._client.meta.events.register(f"before-send.dynamodb.{operation}", meet)
+
+
+@pytest.fixture
+def line(client: "DynamoDBClient") -> Line:
+    return Line(client)
+
+
+@pytest.fixture
+def users(client: "DynamoDBClient", table_name: str) -> DynamoDBUsers:
+    return DynamoDBUsers(client, table_name, sleep=lambda _seconds: None)
+
+
+@pytest.fixture
+def others(client: "DynamoDBClient", table_name: str) -> Iterator[DynamoDBUsers]:
+    """Another client of the same table, whose line has no faults."""
+    made = make_client()
+    yield DynamoDBUsers(made, table_name)
+    made.close()
+
+
+@pytest.fixture
+def items(client: "DynamoDBClient", table_name: str) -> Items:
+    """All that the table holds, by key."""
+
+    def scan() -> list[dict[str, Any]]:
+        found = client.scan(TableName=table_name)["Items"]
+        return sorted(found, key=lambda item: item["pk"]["S"])
+
+    return scan
+
+
+class TestItems:
+    def test_a_user_with_an_email_is_two_items(self, users: DynamoDBUsers, items: Items) -> None:
+        created = user(**EVERY_MEMBER)
+        users.create(created)
+        assert items() == [
+            {
+                "pk": {"S": "email#jane.doe@example.com"},
+                "sk": {"S": "email"},
+                "username": {"S": "jane"},
+            },
+            {
+                "pk": {"S": "user#2"},
+                "sk": {"S": "jane"},
+                "created_at": {"S": created.created_at},
+                "updated_at": {"S": created.updated_at},
+                "version": {"N": "1"},
+                "etag": {"S": created.etag},
+                **{
+                    name: {"S": value}
+                    for name, value in EVERY_MEMBER.items()
+                    if name != "attributes"
+                },
+                "attributes": {"S": json.dumps(EVERY_MEMBER["attributes"])},
+            },
+        ]
+
+    def test_nothing_is_left_of_a_deleted_user(self, users: DynamoDBUsers, items: Items) -> None:
+        users.create(user(email="jane@example.com"))
+        users.update("jane", change_to(email="other@example.com"))
+        users.delete("jane", permit)
+        assert items() == []
+
+    def test_users_are_spread(self, users: DynamoDBUsers, items: Items) -> None:
+        for number in range(64):
+            users.create(user(f"user{number:02}"))
+        assert len({item["pk"]["S"] for item in items()}) == 16
+
+
+class TestFaults:
+    @pytest.mark.parametrize("fault", [CONFLICT, IN_PROGRESS, THROTTLED, lost_request, lost_answer])
+    def test_a_create_gets_over_it(self, users: DynamoDBUsers, line: Line, fault: Fault) -> None:
+        line.fail("TransactWriteItems", fault)
+        created = user(email="jane@example.com")
+        users.create(created)
+        assert users.get("jane") == created
+        assert line.requests == 2
+
+    @pytest.mark.parametrize("fault", [CONFLICT, IN_PROGRESS, THROTTLED, lost_request, lost_answer])
+    def test_an_update_gets_over_it(self, users: DynamoDBUsers, line: Line, fault: Fault) -> None:
+        users.create(user(email="jane@example.com"))
+        line.fail("TransactWriteItems", fault)
+        changed = users.update("jane", change_to(email="new@example.com"))
+        assert (changed.version, users.get("jane")) == (2, changed)
+
+    @pytest.mark.parametrize("fault", [CONFLICT, IN_PROGRESS, THROTTLED, lost_request, lost_answer])
+    def test_a_delete_gets_over_it(
+        self, users: DynamoDBUsers, line: Line, fault: Fault, items: Items
+    ) -> None:
+        users.create(user(email="jane@example.com"))
+        line.fail("TransactWriteItems", fault)
+        users.delete("jane", permit)
+        assert items() == []
+
+    @pytest.mark.parametrize("fault", [THROTTLED, lost_request, lost_answer])
+    def test_a_read_gets_over_it(self, users: DynamoDBUsers, line: Line, fault: Fault) -> None:
+        users.create(user())
+        line.fail("GetItem", fault)
+        assert users.get("jane").username == "jane"
+
+    def test_a_lost_answer_then_a_conflict_is_still_one_update(
+        self, users: DynamoDBUsers, line: Line
+    ) -> None:
+        users.create(user())
+        line.fail("TransactWriteItems", lost_answer, CONFLICT)
+        assert users.update("jane", change_to(given_name="Jane")).version == 2
+        assert users.get("jane").version == 2
+
+    def test_an_update_with_a_lost_answer_is_known_after_another_writer_came(
+        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Line
+    ) -> None:
+        before = user()
+        users.create(before)
+
+        def only_if_unchanged(state: User) -> User:
+            if state.etag != before.etag:
+                raise PreconditionFailed
+            return state.changed({"status": "active", "given_name": "Jane"})
+
+        def write() -> None:
+            others.update("jane", lambda s: s.changed({**s.members, "state": "Berlin"}))
+
+        line.fail("TransactWriteItems", then(lost_answer, write))
+        assert users.update("jane", only_if_unchanged).version == 2
+        assert users.get("jane").members == {
+            "status": "active",
+            "given_name": "Jane",
+            "state": "Berlin",
+        }
+
+    def test_a_create_with_a_lost_answer_does_not_bring_a_deleted_user_back(
+        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Line
+    ) -> None:
+        line.fail("TransactWriteItems", then(lost_answer, lambda: others.delete("jane", permit)))
+        users.create(user(email="jane@example.com"))
+        with pytest.raises(UserNotFound):
+            users.get("jane")
+
+    def test_an_update_that_met_another_writer_builds_on_what_that_one_wrote(
+        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Line
+    ) -> None:
+        users.create(user())
+
+        def write() -> None:
+            others.update("jane", lambda s: s.changed({**s.members, "state": "Berlin"}))
+
+        line.fail("TransactWriteItems", then(CONFLICT, write))
+        users.update("jane", lambda s: s.changed({**s.members, "given_name": "Jane"}))
+        assert users.get("jane").version == 3
+        assert users.get("jane").members["state"] == "Berlin"
+
+    def test_a_username_taken_by_another_beside_a_conflict_is_taken(
+        self, users: DynamoDBUsers, line: Line
+    ) -> None:
+        line.fail("TransactWriteItems", cancelled("ConditionalCheckFailed", "TransactionConflict"))
+        with pytest.raises(UsernameTaken):
+            users.create(user(email="jane@example.com"))
+
+    def test_an_email_taken_by_another_is_taken(self, users: DynamoDBUsers, line: Line) -> None:
+        line.fail("TransactWriteItems", cancelled("None", "ConditionalCheckFailed"))
+        with pytest.raises(EmailTaken):
+            users.create(user(email="jane@example.com"))
+
+    @pytest.mark.parametrize(
+        "fault", [THROTTLED, lost_request, error(500, "InternalServerError"), error(503, "")]
+    )
+    def test_what_lasts_is_unavailable_after_the_sdk_gave_up(
+        self, users: DynamoDBUsers, line: Line, fault: Fault
+    ) -> None:
+        line.fail("TransactWriteItems", fault, forever=True)
+        with pytest.raises(Unavailable):
+            users.create(user())
+        assert line.requests == MAX_ATTEMPTS
+
+    @pytest.mark.parametrize(
+        ("fault", "requests_a_try"), [(CONFLICT, 1), (IN_PROGRESS, MAX_ATTEMPTS)]
+    )
+    def test_conflicts_that_last_are_unavailable_when_the_time_is_used_up(
+        self,
+        client: "DynamoDBClient",
+        table_name: str,
+        line: Line,
+        fault: Fault,
+        requests_a_try: int,
+    ) -> None:
+        pauses: list[float] = []
+        users = DynamoDBUsers(client, table_name, budget_seconds=0.2, sleep=pauses.append)
+        line.fail("TransactWriteItems", fault, forever=True)
+        with pytest.raises(Unavailable):
+            users.create(user())
+        assert line.requests == (len(pauses) + 1) * requests_a_try > requests_a_try
+        assert len(set(pauses)) == len(pauses)  # jitter: no two writers in step
+
+    def test_a_bug_is_not_taken_for_unavailable(self, users: DynamoDBUsers, line: Line) -> None:
+        line.fail("GetItem", error(400, "AccessDeniedException"))
+        with pytest.raises(ClientError):
+            users.get("jane")
+
+    def test_a_table_that_cannot_be_used_is_unhealthy(
+        self, users: DynamoDBUsers, line: Line
+    ) -> None:
+        line.fail("GetItem", error(400, "ResourceNotFoundException"))
+        with pytest.raises(Unavailable):
+            users.check()

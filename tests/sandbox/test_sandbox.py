@@ -1,0 +1,210 @@
+"""./scripts/sandbox itself: what it keeps, what it leaves, and whom it can't reach."""
+
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from localcloud.install import LOCAL
+from tests.sandbox.conftest import Sandbox
+
+type Start = Callable[..., Sandbox]
+
+
+def endpoint_in(output: str) -> str:
+    [found] = re.findall(r"Ready after [\d.]+ s: (\S+)", output)
+    return str(found)
+
+
+def test_users_stay_for_the_next_start_and_nothing_else_does(start: Start, port: int) -> None:
+    first = start("--port", str(port))
+    output = first.read_until("Ctrl-C stops it")
+    endpoint = endpoint_in(output)
+    assert endpoint.startswith(f"http://127.0.0.1:{port}/")
+
+    listening = {
+        connection.laddr.ip
+        for process in [first.process.pid, *(child.pid for child in first.descendants)]
+        for connection in psutil.Process(process).net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+    created = httpx.post(f"{endpoint}/users", json={"username": "jane"}, timeout=30)
+    assert created.status_code == 201
+
+    second = start("--port", str(port))
+    assert second.finish() == 1
+    assert f"runs already (process {first.process.pid}, port {port})" in second.output
+
+    first.descendants += psutil.Process(first.process.pid).children(recursive=True)
+    assert first.signal(signal.SIGINT) == 0
+    assert first.left_running() == []
+
+    again = start("--port", str(port))
+    assert endpoint_in(again.read_until("Ctrl-C stops it")) == endpoint
+    read = httpx.get(f"{endpoint}/users/jane", timeout=30)
+    assert read.json() == created.json()
+    assert again.signal(signal.SIGTERM) == 0
+    assert again.left_running() == []
+
+    fresh = start("--port", str(port), "--fresh")
+    fresh.read_until("Ctrl-C stops it")
+    assert httpx.get(f"{endpoint}/users/jane", timeout=30).status_code == 404
+
+
+def test_when_it_is_killed_nothing_goes_on(start: Start, port: int) -> None:
+    sandbox = start("--port", str(port))
+    sandbox.read_until("Ctrl-C stops it")
+    sandbox.signal(signal.SIGKILL)
+    assert sandbox.left_running() == []
+
+
+class TestCommand:
+    def test_its_status_is_the_exit_status_and_nothing_is_left(self, start: Start) -> None:
+        before = set(LOCAL.iterdir())
+        script = 'echo "$API_ENDPOINT" "$AWS_ENDPOINT_URL"; sleep 1000 & echo started; exit 7'
+        sandbox = start("--", "sh", "-c", script)
+        sandbox.read_until("started")
+        assert sandbox.finish() == 7
+        assert re.search(r"http://127.0.0.1:\d+/_aws/\S+ http://127.0.0.1:\d+\n", sandbox.output)
+        assert sandbox.left_running() == []
+        assert set(LOCAL.iterdir()) == before
+
+    @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_an_interruption_ends_the_command_too(
+        self, start: Start, number: signal.Signals, status: int
+    ) -> None:
+        before = set(LOCAL.iterdir())
+        sandbox = start("--", "sh", "-c", "echo started; sleep 1000; echo not reached")
+        sandbox.read_until("started")
+        assert sandbox.signal(number) == status
+        assert "not reached" not in sandbox.output
+        assert sandbox.left_running() == []
+        assert set(LOCAL.iterdir()) == before
+
+    def test_an_unknown_command_is_refused_before_anything_starts(self, start: Start) -> None:
+        sandbox = start("--", "no-such-command")
+        assert sandbox.finish() == 127
+        assert sandbox.output == (
+            "There is no command 'no-such-command': correct it, or give its path.\n"
+        )
+
+
+def test_an_interruption_before_it_is_ready_leaves_nothing(start: Start, port: int) -> None:
+    sandbox = start("--port", str(port))
+    sandbox.read_until("local cloud ...")  # cdk synth runs beside the next step
+    assert sandbox.signal(signal.SIGTERM) == 143
+    assert sandbox.left_running() == []
+
+
+def test_a_step_that_fails_says_so_and_leaves_nothing(
+    start: Start, port: int, tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "cdk.json").write_text('{"app": "echo this app is broken >&2; exit 1"}')
+    sandbox = start("--port", str(port), app=app)
+    sandbox.read_until("local cloud ...")
+    assert sandbox.finish() == 1
+    assert re.search(r"cdk synth \.\.\. failed after [\d.]+ s", sandbox.output)
+    assert "this app is broken" in sandbox.output
+    assert sandbox.output.rstrip().endswith("cdk synth failed; its output is above.")
+    assert sandbox.left_running() == []
+
+
+def test_a_taken_port_is_named(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        sandbox = start("--port", str(port))
+        assert sandbox.finish() == 1
+    assert sandbox.output == (
+        f"Port {port} is taken by another program: stop it, or choose one with --port.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--port", "0"], "'0' is not a port: use a number from 1 to 65535"),
+        (["--port", "http"], "'http' is not a port: use a number from 1 to 65535"),
+        (["--"], "there is no COMMAND after --"),
+        (["--fresh", "--", "true"], "leave the options out"),
+    ],
+)
+def test_bad_arguments_are_refused(start: Start, arguments: list[str], sentence: str) -> None:
+    sandbox = start(*arguments)
+    assert sandbox.finish() == 2
+    assert sentence in sandbox.output
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[int, list[bytes]]]:
+    """A server that stands for the real AWS and for any proxy, and what reached it."""
+    reached: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    reached.append(connection.recv(1024))
+
+        threading.Thread(target=listen, daemon=True).start()
+        yield server.getsockname()[1], reached
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_it_cannot_reach_aws_whatever_the_machine_holds(
+    start: Start, tmp_path: Path, elsewhere: tuple[int, list[bytes]]
+) -> None:
+    port, reached = elsewhere
+    url = f"http://127.0.0.1:{port}"
+    home = tmp_path / "home"
+    (home / ".aws").mkdir(parents=True)
+    settings = f"region = eu-west-1\nendpoint_url = {url}\ncredential_process = curl {url}\n"
+    sections = f"[default]\n{settings}[profile real]\n{settings}services = real\n"
+    services = f"[services real]\ncloudformation =\n  endpoint_url = {url}\n"
+    (home / ".aws" / "config").write_text(sections + services)
+    (home / ".aws" / "credentials").write_text(
+        "[default]\naws_access_key_id = AKIAREAL\naws_secret_access_key = real\n"
+    )
+    (home / ".cdk.json").write_text('{"profile": "real", "context": {"environment": "production"}}')
+    poison = {
+        **{name: value for name, value in os.environ.items() if name in {"PATH", "LANG"}},
+        "HOME": str(home),
+        "AWS_PROFILE": "real",
+        "AWS_ACCESS_KEY_ID": "AKIAREAL",
+        "AWS_SECRET_ACCESS_KEY": "real",
+        "AWS_SESSION_TOKEN": "real",
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": url,
+        "CDK_DEFAULT_ACCOUNT": "111111111111",
+        "CDK_DEFAULT_REGION": "eu-west-1",
+        **{
+            f"AWS_ENDPOINT_URL_{s}": url for s in ("CLOUDFORMATION", "DYNAMODB", "S3", "SSM", "STS")
+        },
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), url),
+        "ALL_PROXY": url,
+        "NODE_OPTIONS": "--require /no/such/module",
+    }
+    # The command asks for the table as any developer's script would: with an SDK, and no settings.
+    script = "import boto3; print(boto3.client('dynamodb').list_tables()['TableNames'])"
+    sandbox = start("--", sys.executable, "-c", script, environment=poison)
+    sandbox.read_until("UserManagementBackend-Local")
+    assert sandbox.finish() == 0
+    assert reached == []
