@@ -23,7 +23,7 @@ class Database(Construct):
         point_in_time_recovery: bool,
     ) -> None:
         super().__init__(scope, construct_id)
-        # The keys can't be changed without moving the data: docs/decisions/0002-keys.md.
+        # The keys can't be changed without moving the data: docs/decisions/0003-keys.md.
         self.table = dynamodb.TableV2(
             self,
             "Table",

@@ -1,6 +1,6 @@
 """The adapter that keeps users in DynamoDB; the only module that knows the AWS SDK.
 
-Items, by `pk` and `sk` (docs/decisions/0002-keys.md says why):
+Items, by `pk` and `sk` (docs/decisions/0003-keys.md says why):
 
     user#<shard>    <username>    one for each user
     email#<email>   email         one for each email, so that no two users have it
