@@ -48,6 +48,8 @@ class UserAPI:
     def __call__(self, event: Event, context: LambdaContext) -> Answer:
         """Answer one request."""
         started = time.perf_counter()
+        # The router's patterns end in $, which a line feed may follow.
+        event["rawPath"] = event["rawPath"].replace("\n", "%0A")
         answer: Answer = self._app.resolve(event, context)
         request = event["requestContext"]
         answer["headers"] |= {**_HEADERS, "X-Request-Id": request["requestId"]}

@@ -11,6 +11,8 @@ JSON: Final = ("application/json",)
 MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
 
 MAX_BYTES: Final = 64 * 1024
+# A user has two levels; validation and encoding have limits of their own, far above this.
+_MAX_DEPTH: Final = 32
 # Python refuses to parse longer ones (sys.get_int_max_str_digits) and the schema far shorter ones.
 _MAX_DIGITS: Final = 4000
 
@@ -22,7 +24,9 @@ def read_object(event: dict[str, Any], accepted: tuple[str, ...], *, header: str
     when the request has another. Raises MalformedRequest, ContentTooLarge, UnsupportedMediaType.
     """
     body = event.get("body") or ""
-    content = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    # What can't be encoded is let through here, for _decode() to refuse.
+    encoded = event.get("isBase64Encoded")
+    content = base64.b64decode(body) if encoded else body.encode(errors="surrogatepass")
     if not content:
         raise MalformedRequest("Send a JSON object in the body.")
     if not _is_accepted(event["headers"].get("content-type", ""), accepted):
@@ -54,12 +58,27 @@ def _decode(content: bytes) -> Document:
         raise MalformedRequest("Send a body that is JSON.") from None
     if not isinstance(value, dict):
         raise MalformedRequest("Send a JSON object, not another JSON value.")
+    _refuse_depth(value)
     if "\\ud" in text.lower():  # an escape in JSON can name half a character
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise MalformedRequest("Send no unpaired surrogates in strings.") from None
     return value
+
+
+def _refuse_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return
+    raise MalformedRequest(f"Send a body of at most {_MAX_DEPTH} levels.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Document:

@@ -7,6 +7,7 @@ from it: to add a member, add it to WRITABLE. Each description completes "must b
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -28,10 +29,14 @@ _DOMAIN_LABEL = f"{_LETTER_OR_DIGIT}(?:[A-Za-z0-9-]{{0,61}}{_LETTER_OR_DIGIT})?"
 _ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LANGUAGE = "(?:[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})"
 _VARIANT = "(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3})"
-# RFC 5646, section 2.1: the irregular tags that its grammar lists one by one.
-_IRREGULAR = (
-    "en-GB-oed|i-ami|i-bnn|i-default|i-enochian|i-hak|i-klingon|i-lux|i-mingo|i-navajo|i-pwn"
-    "|i-tao|i-tay|i-tsu|sgn-BE-FR|sgn-BE-NL|sgn-CH-DE"
+# RFC 5646, section 2.1: the tags that its grammar lists one by one, in any case like all others.
+_IRREGULAR = "|".join(
+    re.sub("[a-z]", lambda letter: f"[{letter[0]}{letter[0].upper()}]", tag)
+    for tag in (
+        *("en-gb-oed", "i-ami", "i-bnn", "i-default", "i-enochian", "i-hak", "i-klingon", "i-lux"),
+        *("i-mingo", "i-navajo", "i-pwn", "i-tao", "i-tay", "i-tsu"),
+        *("sgn-be-fr", "sgn-be-nl", "sgn-ch-de"),
+    )
 )
 # ISO 3166-1; tests/unit/api/test_models.py compares them with pycountry's.
 _COUNTRIES = """
@@ -273,7 +278,7 @@ def _username_faults(document: Document, username: str) -> list[Fault]:
     if "username" not in document:
         return []
     value = document["username"]
-    if isinstance(value, str) and value.lower() == username:
+    if isinstance(value, str) and normalized_username(value) == username:
         return []
     return [Fault("/username", "must be the one in the path, or be left out: it never changes")]
 
