@@ -18,12 +18,13 @@ def event(
     raw: str | bytes | None = None,
     headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """body: sent as JSON; raw: sent as it is, base64-encoded by the gateway when bytes."""
+    """path: decoded, as the gateway sends it. body: sent as JSON; raw: sent as it is, base64-encoded by the gateway when bytes."""
     if body is not None:
         raw = json.dumps(body)
+    route = "/users/{username}" if path.startswith("/users/") else path
     result: dict[str, Any] = {
         "version": "2.0",
-        "routeKey": f"{method} {path}",
+        "routeKey": f"{method} {route}",
         "rawPath": path,
         "rawQueryString": "",
         "headers": {"content-type": "application/json", **(headers or {})},
@@ -39,7 +40,7 @@ def event(
                 "userAgent": "test",
             },
             "requestId": REQUEST_ID,
-            "routeKey": f"{method} {path}",
+            "routeKey": f"{method} {route}",
             "stage": "$default",
             "time": "12/Mar/2020:19:03:58 +0000",
             "timeEpoch": 1583348638390,

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -66,6 +67,17 @@ def test_what_a_client_read_it_can_send_back(api: httpx.Client, name: str) -> No
     sent_back = api.put(f"/users/{name}", json=created.json())
     assert sent_back.status_code == 200
     assert sent_back.json()["attributes"] == {"a": 0.1}
+
+
+@pytest.mark.parametrize("encode", [str, lambda path: quote(path, safe="/")])
+def test_an_address_can_be_a_username(
+    api: httpx.Client, name: str, encode: Callable[[str], str]
+) -> None:
+    username = f"{name}+a.b_c@example.com"
+    created = api.post("/users", json={"username": username})
+    path = encode(created.headers["Location"])
+    assert api.get(path).json() == created.json()
+    assert api.delete(path).status_code == 204
 
 
 def test_head_is_get_without_a_body(api: httpx.Client, name: str) -> None:

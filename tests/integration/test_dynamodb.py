@@ -189,12 +189,27 @@ class TestFaults:
         line.fail("GetItem", fault)
         assert users.get("jane").username == "jane"
 
+    def test_a_lost_answer_then_a_conflict_is_still_one_create(
+        self, users: DynamoDBUsers, line: Line
+    ) -> None:
+        line.fail("TransactWriteItems", lost_answer, CONFLICT)
+        created = user(email="jane@example.com")
+        users.create(created)
+        assert users.get("jane") == created
+
     def test_a_lost_answer_then_a_conflict_is_still_one_update(
         self, users: DynamoDBUsers, line: Line
     ) -> None:
-        users.create(user())
+        before = user()
+        users.create(before)
+
+        def only_if_unchanged(state: User) -> User:
+            if state.etag != before.etag:
+                raise PreconditionFailed
+            return state.changed({"status": "active", "given_name": "Jane"})
+
         line.fail("TransactWriteItems", lost_answer, CONFLICT)
-        assert users.update("jane", change_to(given_name="Jane")).version == 2
+        assert users.update("jane", only_if_unchanged).version == 2
         assert users.get("jane").version == 2
 
     def test_an_update_with_a_lost_answer_is_known_after_another_writer_came(
@@ -258,10 +273,14 @@ class TestFaults:
     def test_what_lasts_is_unavailable_after_the_sdk_gave_up(
         self, users: DynamoDBUsers, line: Line, fault: Fault
     ) -> None:
-        line.fail("TransactWriteItems", fault, forever=True)
+        for operation in ("TransactWriteItems", "GetItem"):
+            line.fail(operation, fault, forever=True)
         with pytest.raises(Unavailable):
             users.create(user())
         assert line.requests == MAX_ATTEMPTS
+        with pytest.raises(Unavailable):
+            users.get("jane")
+        assert line.requests == 2 * MAX_ATTEMPTS
 
     @pytest.mark.parametrize(
         ("fault", "requests_a_try"), [(CONFLICT, 1), (IN_PROGRESS, MAX_ATTEMPTS)]
@@ -281,6 +300,41 @@ class TestFaults:
             users.create(user())
         assert line.requests == (len(pauses) + 1) * requests_a_try > requests_a_try
         assert len(set(pauses)) == len(pauses)  # jitter: no two writers in step
+
+    def test_other_writers_without_end_are_unavailable_when_the_time_is_used_up(
+        self, client: "DynamoDBClient", table_name: str, others: DynamoDBUsers
+    ) -> None:
+        users = DynamoDBUsers(client, table_name, budget_seconds=0.5)
+        users.create(user())
+
+        def change_after_another(state: User) -> User:
+            assert state.version < 1000, "it goes on for ever"
+            others.update("jane", lambda s: s.changed({**s.members, "state": s.etag}))
+            return state.changed({**state.members, "given_name": "Jane"})
+
+        with pytest.raises(Unavailable):
+            users.update("jane", change_after_another)
+
+        def permit_after_another(state: User) -> None:
+            assert state.version < 2000, "it goes on for ever"
+            others.update("jane", lambda s: s.changed({**s.members, "state": s.etag}))
+
+        with pytest.raises(Unavailable):
+            users.delete("jane", permit_after_another)
+        assert "given_name" not in users.get("jane").members
+
+    def test_reads_are_strongly_consistent(
+        self, client: "DynamoDBClient", users: DynamoDBUsers
+    ) -> None:
+        # The engine's reads always are, so that only the request can show it.
+        asked: list[dict[str, Any]] = []
+        client.meta.events.register(
+            "before-parameter-build.dynamodb.GetItem",
+            lambda params, **_: asked.append(params),
+        )
+        with pytest.raises(UserNotFound):
+            users.get("jane")
+        assert [params["ConsistentRead"] for params in asked] == [True]
 
     def test_a_bug_is_not_taken_for_unavailable(self, users: DynamoDBUsers, line: Line) -> None:
         line.fail("GetItem", error(400, "AccessDeniedException"))

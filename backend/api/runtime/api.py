@@ -49,8 +49,8 @@ class UserAPI:
         """Answer one request."""
         started = time.perf_counter()
         # The router's patterns end in $, which a line feed may follow.
-        event["rawPath"] = event["rawPath"].replace("\n", "%0A")
-        answer: Answer = self._app.resolve(event, context)
+        routed = {**event, "rawPath": event["rawPath"].replace("\n", "%0A")}
+        answer: Answer = self._app.resolve(routed, context)
         request = event["requestContext"]
         answer["headers"] |= {**_HEADERS, "X-Request-Id": request["requestId"]}
         if request["http"]["method"] == "HEAD":
