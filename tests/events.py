@@ -18,7 +18,11 @@ def event(
     raw: str | bytes | None = None,
     headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """path: decoded, as the gateway sends it. body: sent as JSON; raw: sent as it is, base64-encoded by the gateway when bytes."""
+    """An event for a request.
+
+    path: decoded, as the gateway sends it. body: sent as JSON; raw: sent as it is, and
+    base64-encoded by the gateway when it is bytes.
+    """
     if body is not None:
         raw = json.dumps(body)
     route = "/users/{username}" if path.startswith("/users/") else path

@@ -1,0 +1,97 @@
+"""What the programs make of each environment, synthesized once, offline."""
+
+import functools
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.install import LOCAL, NODE_FOLDER, ROOT
+
+# The CDK starts Node when it is imported: the checkout's, whatever else is on the PATH.
+os.environ["JSII_NODE"] = str(NODE_FOLDER / "node")
+
+import aws_cdk as cdk
+from aws_cdk.assertions import Template
+
+import app
+import toolchain
+
+
+@pytest.fixture(scope="session")
+def environ() -> dict[str, str]:
+    """For what tests start: no credential, no network, the checkout's Node."""
+    home = LOCAL / "home"  # the sandbox's too: the CDK unpacks itself there once
+    home.mkdir(exist_ok=True)
+    return {
+        "PATH": f"{NODE_FOLDER}{os.pathsep}{os.defpath}",
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
+        "UV_OFFLINE": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+    }
+
+
+@pytest.fixture(scope="session")
+def context() -> dict[str, Any]:
+    """What the CLI tells every app: what cdk.json has, and to say where resources come from."""
+    flags: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return {
+        **flags,
+        "aws:cdk:enable-path-metadata": True,
+        "aws:cdk:enable-asset-metadata": True,
+    }
+
+
+@pytest.fixture(scope="session")
+def assemblies(
+    environ: dict[str, str], context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Path]:
+    """Folders of cloud assemblies: each environment's, a developer's, and the toolchain's.
+
+    What the CDK's own validation finds is an error, and fails every test that needs them.
+    """
+    syntheses: dict[str, tuple[Callable[[], None], dict[str, str]]] = {
+        "local": (app.main, {"environment": "local"}),
+        "sandbox": (app.main, {}),  # the default
+        "production": (app.main, {"environment": "production"}),
+        "developer": (app.main, {"developer": "Jane-1"}),
+        "toolchain": (toolchain.main, {}),
+    }
+    folder = tmp_path_factory.mktemp("assemblies")
+    for name, (main, arguments) in syntheses.items():
+        told = functools.partial(
+            cdk.App, context={**context, **arguments}, outdir=str(folder / name)
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            for variable in ("HOME", "UV_CACHE_DIR", "UV_OFFLINE"):
+                patch.setenv(variable, environ[variable])
+            patch.setattr(cdk, "App", told)
+            main()
+    return {name: folder / name for name in syntheses}
+
+
+@pytest.fixture(scope="session")
+def templates(assemblies: Mapping[str, Path]) -> Mapping[str, Template]:
+    """Each assembly's template; of "toolchain" the pipeline's, and "stage" is what it deploys."""
+    folders = {**assemblies, "stage": _only(assemblies["toolchain"], "assembly-*")}
+    return {
+        name: Template.from_json(json.loads(_only(folder, "*.template.json").read_text()))
+        for name, folder in folders.items()
+    }
+
+
+@pytest.fixture(params=["local", "sandbox", "production"])
+def template(request: pytest.FixtureRequest, templates: Mapping[str, Template]) -> Template:
+    """The template of each environment in turn."""
+    return templates[request.param]
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    [path] = folder.glob(pattern)
+    return path

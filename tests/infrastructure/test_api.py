@@ -1,0 +1,144 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Match, Template
+
+import dynamodb
+from backend.api.bundling import HOST, PYTHON_VERSION
+
+API = "AWS::ApiGatewayV2::Api"
+ALIAS = "AWS::Lambda::Alias"
+FUNCTION = "AWS::Lambda::Function"
+INTEGRATION = "AWS::ApiGatewayV2::Integration"
+LOG_GROUP = "AWS::Logs::LogGroup"
+PERMISSION = "AWS::Lambda::Permission"
+ROUTE = "AWS::ApiGatewayV2::Route"
+
+GATEWAY_TIMEOUT_SECONDS = 30
+
+
+def test_the_routes_are_explicit_beside_the_default(template: Template) -> None:
+    routes = [route["Properties"]["RouteKey"] for route in template.find_resources(ROUTE).values()]
+    assert sorted(routes) == [
+        "$default",
+        "DELETE /users/{username}",
+        "GET /health",
+        "GET /users/{username}",
+        "HEAD /health",
+        "HEAD /users/{username}",
+        "PATCH /users/{username}",
+        "POST /users",
+        "PUT /users/{username}",
+    ]
+
+
+def test_every_route_leads_to_the_alias(template: Template) -> None:
+    [alias] = template.find_resources(ALIAS, {"Properties": {"Name": "live"}})
+    integrations = template.find_resources(INTEGRATION)
+    for integration in integrations.values():
+        assert integration["Properties"]["IntegrationUri"] == {"Ref": alias}
+        assert integration["Properties"]["PayloadFormatVersion"] == "2.0"
+    for route in template.find_resources(ROUTE).values():
+        target = route["Properties"]["Target"]
+        assert target in [
+            {"Fn::Join": ["", ["integrations/", {"Ref": integration}]]}
+            for integration in integrations
+        ]
+
+
+def test_the_gateway_may_call_the_alias_only(template: Template) -> None:
+    [alias] = template.find_resources(ALIAS)
+    [api] = template.find_resources(API)
+    permissions = template.find_resources(PERMISSION)
+    assert permissions
+    for permission in permissions.values():
+        assert permission["Properties"]["FunctionName"] == {"Ref": alias}
+        assert permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
+        assert {"Ref": api} in permission["Properties"]["SourceArn"]["Fn::Join"][1]
+
+
+def test_the_alias_is_the_version_that_was_deployed(template: Template) -> None:
+    [function] = template.find_resources(FUNCTION)
+    [version] = template.find_resources(
+        "AWS::Lambda::Version", {"Properties": {"FunctionName": {"Ref": function}}}
+    )
+    template.has_resource_properties(
+        ALIAS,
+        {
+            "FunctionName": {"Ref": function},
+            "FunctionVersion": {"Fn::GetAtt": [version, "Version"]},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [("local", HOST.architecture), ("sandbox", "arm64"), ("production", "arm64")],
+)
+def test_the_function_runs_on_what_it_was_built_for(
+    name: str, architecture: str, templates: Mapping[str, Template]
+) -> None:
+    templates[name].has_resource_properties(
+        FUNCTION,
+        {
+            "Architectures": [architecture],
+            "Handler": "lambda_function.handler",
+            "Runtime": "python{}.{}".format(*PYTHON_VERSION),
+        },
+    )
+
+
+def test_the_function_outlasts_dynamodb_and_the_gateway_outlasts_the_function(
+    template: Template,
+) -> None:
+    config: Any = dynamodb._CONFIG
+    attempts = config.retries["total_max_attempts"]
+    # Before the attempt after the n-th the SDK waits 2**(n - 1) seconds at most.
+    waits = sum(2**attempt for attempt in range(attempts - 1))
+    call = attempts * (config.connect_timeout + config.read_timeout) + waits
+    timeout = _properties(template, FUNCTION)["Timeout"]
+    assert dynamodb._BUDGET_SECONDS + call < timeout < GATEWAY_TIMEOUT_SECONDS
+
+
+def test_the_function_knows_its_table_and_nothing_else(template: Template) -> None:
+    [table] = template.find_resources("AWS::DynamoDB::GlobalTable")
+    environment = _properties(template, FUNCTION)["Environment"]
+    assert environment == {"Variables": {"TABLE_NAME": {"Ref": table}}}
+
+
+def test_no_concurrency_is_reserved(template: Template) -> None:
+    # A new account has ten executions in all: its first deployment would fail.
+    template.has_resource_properties(FUNCTION, {"ReservedConcurrentExecutions": Match.absent()})
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "policy"),
+    [("local", 1, "Delete"), ("sandbox", 7, "Delete"), ("production", 365, "Retain")],
+)
+def test_logs_are_kept_as_long_as_the_environment_says(
+    name: str, days: int, policy: str, templates: Mapping[str, Template]
+) -> None:
+    template = templates[name]
+    [logs] = template.find_resources(LOG_GROUP)
+    template.has_resource(
+        LOG_GROUP,
+        {
+            "Properties": {"RetentionInDays": days},
+            "DeletionPolicy": policy,
+            "UpdateReplacePolicy": policy,
+        },
+    )
+    template.has_resource_properties(FUNCTION, {"LoggingConfig": {"LogGroup": {"Ref": logs}}})
+
+
+def test_only_the_local_api_has_an_id_of_its_own(templates: Mapping[str, Template]) -> None:
+    templates["local"].has_resource_properties(API, {"Tags": {"ms-custom-id": "5e7ca11e"}})
+    for name in ("sandbox", "production", "developer"):
+        templates[name].has_resource_properties(API, {"Tags": Match.absent()})
+
+
+def _properties(template: Template, kind: str) -> dict[str, Any]:
+    [resource] = template.find_resources(kind).values()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties

@@ -1,0 +1,169 @@
+import importlib.util
+import io
+import marshal
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import CodeType
+
+import pytest
+
+from backend.api import bundling
+from backend.api.bundling import HOST, LAMBDA_ARM64, RUNTIME, Platform
+
+# Of an ELF file's header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
+AARCH64 = 183
+
+UNCHECKED_HASH = 0b01
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def offline(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever isn't in the checkout's cache would have to be fetched: that fails."""
+    for name in ("HOME", "UV_CACHE_DIR", "UV_OFFLINE"):
+        monkeypatch.setenv(name, environ[name])
+
+
+@pytest.fixture(params=[LAMBDA_ARM64, HOST], ids=["lambda", "host"])
+def asset(request: pytest.FixtureRequest, offline: None) -> Path:
+    return bundling.build(RUNTIME, request.param)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A copy of the function's code, to change."""
+    copy = tmp_path / "runtime"
+    shutil.copytree(RUNTIME, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def test_the_asset_holds_the_code_as_it_is(asset: Path) -> None:
+    modules = sorted(RUNTIME.glob("*.py"))
+    assert "lambda_function.py" in {module.name for module in modules}
+    for module in modules:
+        assert (asset / module.name).read_bytes() == module.read_bytes()
+
+
+def test_the_asset_holds_no_tests_and_each_package_once(asset: Path) -> None:
+    for pattern in ("test", "tests", "test_*.py", "*_test.py", "conftest.py"):
+        assert not list(asset.rglob(pattern))
+    assert [path.relative_to(asset) for path in asset.rglob("boto3")] == [Path("boto3")]
+    packages = [path.name.split("-")[0] for path in asset.glob("*.dist-info")]
+    assert len(packages) == len(set(packages))
+
+
+def test_the_asset_holds_the_one_service_that_is_called(asset: Path) -> None:
+    data = asset / "botocore" / "data"
+    assert [path.name for path in data.iterdir() if path.is_dir()] == ["dynamodb"]
+    assert {path.name for path in data.glob("*.json")} >= {
+        "_retry.json",
+        "endpoints.json",
+        "partitions.json",
+        "sdk-default-configuration.json",
+    }
+
+
+def test_the_asset_holds_the_names_of_time_zones(asset: Path) -> None:
+    assert "Europe/Berlin" in (asset / "tzdata" / "zones").read_text().split()
+
+
+def test_bytecode_is_loaded_without_a_look_at_its_source(asset: Path) -> None:
+    sources = [path for path in asset.rglob("*.py") if ".dist-info/" not in str(path)]
+    assert len(sources) > 100
+    for path in sources:
+        bytecode = Path(importlib.util.cache_from_source(str(path))).read_bytes()
+        assert bytecode[:4] == importlib.util.MAGIC_NUMBER
+        assert int.from_bytes(bytecode[4:8], "little") == UNCHECKED_HASH
+        assert bytecode[8:16] == importlib.util.source_hash(path.read_bytes())
+        code = marshal.loads(bytecode[16:])  # noqa: S302 this project's build made it
+        assert isinstance(code, CodeType)
+        assert code.co_filename == f"/var/task/{path.relative_to(asset).as_posix()}"
+
+
+def test_the_asset_for_lambda_runs_on_arm() -> None:
+    [library] = (bundling.build(RUNTIME, LAMBDA_ARM64) / "jsonschema_rs").glob("*.so")
+    header = library.read_bytes()[:20]
+    assert header[:4] == b"\x7fELF"
+    assert int.from_bytes(header[18:20], "little") == AARCH64
+
+
+def test_the_asset_for_this_machine_starts_on_it() -> None:
+    # Without site-packages: what it imports is in the asset.
+    program = "import sys; sys.path.insert(0, sys.argv[1]); import lambda_function as function; "
+    program += "print(function.__file__, callable(function.handler))"
+    asset = bundling.build(RUNTIME, HOST)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program, str(asset)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"TABLE_NAME": "users", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"},
+    )
+    assert done.stdout.split() == [str(asset / "lambda_function.py"), "True"], done.stderr
+
+
+@pytest.mark.parametrize("platform", [LAMBDA_ARM64, HOST], ids=["lambda", "host"])
+def test_a_build_from_nothing_has_the_same_bytes(platform: Platform, tmp_path: Path) -> None:
+    # In another process, whose sets have another order; the other build is an older one.
+    program = (
+        "import sys; from pathlib import Path; from backend.api import bundling as b; "
+        "platform = b.Platform(sys.argv[2], sys.argv[3] or None); "
+        "print(b.build(b.RUNTIME, platform, cache=Path(sys.argv[1])))"
+    )
+    arguments = [str(tmp_path), platform.architecture, platform.wheels or ""]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=RUNTIME.parents[2],
+    )
+    fresh, kept = Path(done.stdout.strip()), bundling.build(RUNTIME, platform)
+    assert fresh.name == kept.name
+    assert _contents(fresh) == _contents(kept)
+
+
+def test_changed_code_is_another_asset(source: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    before = bundling.build(source, HOST, cache=cache)
+    with (source / "errors.py").open("a") as module:
+        module.write("\n# changed\n")
+    after = bundling.build(source, HOST, cache=cache)
+    assert before != after
+    assert (after / "errors.py").read_text().endswith("# changed\n")
+    assert not (before / "errors.py").read_text().endswith("# changed\n")
+    assert bundling.build(source, HOST, cache=cache) == after
+
+
+def test_a_wheel_that_cannot_be_had_is_an_error(source: Path, tmp_path: Path) -> None:
+    (source / "requirements.txt").write_text(f"no-such-package==1 --hash=sha256:{'0' * 64}\n")
+    cache = tmp_path / "cache"
+    with pytest.raises(RuntimeError, match="no-such-package"):
+        bundling.build(source, HOST, cache=cache)
+    assert list(cache.iterdir()) == []
+
+
+def test_bytecode_for_another_python_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundling, "PYTHON_VERSION", (3, 12))
+    with pytest.raises(RuntimeError, match=r"Use \.venv/bin/python"):
+        bundling.build(RUNTIME, HOST)
+
+
+def test_the_asset_stays_small() -> None:
+    asset = bundling.build(RUNTIME, LAMBDA_ARM64)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in asset.rglob("*"):
+            file.write(path, path.relative_to(asset))
+    size = len(archive.getvalue()) / MEGABYTE
+    print(f"{size:.1f} MB zipped")  # noqa: T201 for a reader of pytest -s
+    assert size < 15
+
+
+def _contents(folder: Path) -> dict[Path, bytes]:
+    return {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }

@@ -1,0 +1,75 @@
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_cdk.assertions import Template
+
+from localcloud.install import PYTHON
+
+POLICY = "AWS::IAM::Policy"
+ROLE = "AWS::IAM::Role"
+
+# The function may write its logs; that is all that AWS puts into it.
+MANAGED_POLICY = ":iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+
+
+def test_the_function_may_do_to_the_table_just_what_it_does(template: Template) -> None:
+    [function] = template.find_resources("AWS::Lambda::Function").values()
+    [table] = template.find_resources("AWS::DynamoDB::GlobalTable")
+    role = function["Properties"]["Role"]["Fn::GetAtt"][0]
+    assert [
+        statement
+        for policy in template.find_resources(POLICY).values()
+        if {"Ref": role} in policy["Properties"]["Roles"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ] == [
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"],
+            "Resource": {"Fn::GetAtt": [table, "Arn"]},
+        }
+    ]
+
+
+def test_no_policy_has_a_wildcard(template: Template) -> None:
+    for statement in _statements(template):
+        assert "NotAction" not in statement
+        assert "NotResource" not in statement
+        for action in _list(statement["Action"]):
+            assert "*" not in action
+        for resource in _list(statement["Resource"]):
+            assert "*" not in str(resource)
+
+
+def test_roles_have_no_policies_beside_those(template: Template) -> None:
+    for role in template.find_resources(ROLE).values():
+        assert "Policies" not in role["Properties"]
+        [managed] = role["Properties"]["ManagedPolicyArns"]
+        assert managed == {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, MANAGED_POLICY]]}
+    assert not template.find_resources("AWS::IAM::ManagedPolicy")
+
+
+def test_the_endpoint_is_an_output(template: Template) -> None:
+    [api] = template.find_resources("AWS::ApiGatewayV2::Api")
+    template.has_output("APIEndpoint", {"Value": {"Fn::GetAtt": [api, "ApiEndpoint"]}})
+
+
+def test_cfn_lint_finds_nothing(assemblies: Mapping[str, Path]) -> None:
+    files = [
+        str(path) for folder in assemblies.values() for path in folder.rglob("*.template.json")
+    ]
+    assert len(files) > len(assemblies)
+    # W3005: the CDK itself writes a DependsOn where a reference implies it already.
+    command = [str(PYTHON.with_name("cfn-lint")), "--ignore-checks", "W3005", "--"]
+    done = subprocess.run([*command, *files], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _statements(template: Template) -> Iterator[dict[str, Any]]:
+    for policy in template.find_resources(POLICY).values():
+        yield from policy["Properties"]["PolicyDocument"]["Statement"]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,121 @@
+"""Deploys the pipeline that tests each commit of the source branch and takes it to production.
+
+npx cdk deploy --app '.venv/bin/python toolchain.py'        once; then it updates itself
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_iam as iam
+from aws_cdk import pipelines
+from constructs import Construct
+
+import constants
+from backend.component import Backend
+
+# Has Python 3.13; Node comes from the checkout, where ./scripts/test installs it.
+_IMAGE: Final = codebuild.LinuxBuildImage.AMAZON_LINUX_2023_6
+_BUILD: Final = (
+    "./scripts/test",
+    'export PATH="$PWD/.venv/bin:$PATH"',
+    "npx cdk synth --quiet --app '.venv/bin/python toolchain.py'",
+)
+# The gateway's own 404 is no problem document: that answer can only be the function's.
+_SMOKE_TEST: Final = (
+    'curl --fail --silent --show-error --retry 5 "$API_ENDPOINT/health"',
+    "answer=$(curl --silent --show-error --retry 5 --output /dev/null"
+    " --write-out '%{http_code} %{content_type}' \"$API_ENDPOINT/users/smoke-test\")",
+    'echo "$answer"',
+    'test "$answer" = "404 application/problem+json"',
+)
+# Only the pipeline runs it, so package.json doesn't name it.
+_CDK_ASSETS_VERSION: Final = "4.7.3"
+
+
+def main() -> None:
+    """Synthesize the pipeline, and with it the stacks that it deploys."""
+    app = cdk.App()
+    Toolchain(app, f"{constants.APP_NAME}-Toolchain", production=constants.PRODUCTION)
+    app.synth()
+
+
+class Toolchain(cdk.Stack):
+    """A pipeline that builds, updates itself, deploys to production and tests what it deployed.
+
+    production: the environment; when its target names another account, pass the stack an `env`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        production: constants.Environment,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        pipeline = pipelines.CodePipeline(
+            self,
+            "Pipeline",
+            pipeline_type=codepipeline.PipelineType.V2,
+            synth=self._build(),
+            self_mutation=True,
+            cli_version=_cli_version(),
+            cdk_assets_cli_version=_CDK_ASSETS_VERSION,
+            cross_account_keys=self._is_foreign(production),
+            use_pipeline_role_for_actions=True,
+            code_build_defaults=pipelines.CodeBuildOptions(
+                build_environment=codebuild.BuildEnvironment(build_image=_IMAGE)
+            ),
+        )
+        self._deploy(production, pipeline)
+        pipeline.build_pipeline()
+        self._permit_connection(pipeline.pipeline)
+
+    def _build(self) -> pipelines.ShellStep:
+        source = pipelines.CodePipelineSource.connection(
+            constants.SOURCE_REPOSITORY,
+            constants.SOURCE_BRANCH,
+            connection_arn=constants.SOURCE_CONNECTION_ARN,
+        )
+        return pipelines.ShellStep("Build", input=source, commands=list(_BUILD))
+
+    def _is_foreign(self, environment: constants.Environment) -> bool:
+        """Whether artifacts need a key that another account can be given; it costs money."""
+        account = environment.target and environment.target.account
+        return account is not None and account != self.account
+
+    def _deploy(self, environment: constants.Environment, pipeline: pipelines.CodePipeline) -> None:
+        stage = cdk.Stage(self, environment.name)
+        # The name that app.py gives: by hand or by the pipeline, it is one and the same stack.
+        name = f"{constants.APP_NAME}-{environment.name}"
+        backend = Backend(stage, "Backend", environment=environment, stack_name=name)
+        smoke_test = pipelines.ShellStep(
+            "SmokeTest",
+            commands=list(_SMOKE_TEST),
+            env_from_cfn_outputs={"API_ENDPOINT": backend.api_endpoint},
+        )
+        pipeline.add_stage(stage, post=[smoke_test])
+
+    def _permit_connection(self, pipeline: codepipeline.Pipeline) -> None:
+        # The CDK grants this under the service's former name, which is not the connection's:
+        # https://docs.aws.amazon.com/dtconsole/latest/userguide/rename.html
+        pipeline.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["codeconnections:UseConnection"],
+                resources=[constants.SOURCE_CONNECTION_ARN],
+            )
+        )
+
+
+def _cli_version() -> str:
+    package = json.loads(Path(__file__).with_name("package.json").read_text())
+    return str(package["devDependencies"]["aws-cdk"])
+
+
+if __name__ == "__main__":
+    main()
