@@ -16,9 +16,9 @@ from backend.component import Backend
 def main() -> None:
     """Synthesize the stack of the environment that the context names."""
     app = cdk.App()
-    environment = _environment(app.node.try_get_context("environment") or "sandbox")
+    environment = _environment(app.node.get_context("environment"))
     name = f"{constants.APP_NAME}-{environment.name}"
-    if developer := app.node.try_get_context("developer"):
+    if (developer := app.node.try_get_context("developer")) is not None:
         name = f"{name}-{_checked(developer)}"
     Backend(app, name, environment=environment)
     app.synth()

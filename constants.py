@@ -19,6 +19,9 @@ SOURCE_CONNECTION_ARN: Final = (
     "arn:aws:codeconnections:us-east-1:111111111111:connection/00000000-0000-0000-0000-000000000000"
 )
 
+# The pipeline's own account and region; to be filled when an environment's target is filled.
+TOOLCHAIN_TARGET: Final[cdk.Environment | None] = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:

@@ -39,7 +39,12 @@ _CDK_ASSETS_VERSION: Final = "4.7.3"
 def main() -> None:
     """Synthesize the pipeline, and with it the stacks that it deploys."""
     app = cdk.App()
-    Toolchain(app, f"{constants.APP_NAME}-Toolchain", production=constants.PRODUCTION)
+    Toolchain(
+        app,
+        f"{constants.APP_NAME}-Toolchain",
+        production=constants.PRODUCTION,
+        env=constants.TOOLCHAIN_TARGET,
+    )
     app.synth()
 
 

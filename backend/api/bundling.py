@@ -4,11 +4,9 @@ No Docker: uv picks the wheels. Dependencies are built once for each lock and pl
 linked, so that a change of the code costs a second.
 """
 
-import compileall
 import hashlib
 import os
 import platform as host
-import py_compile
 import shutil
 import subprocess
 import sys
@@ -73,11 +71,11 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Path:
 
     def fill(folder: Path) -> None:
         shutil.copytree(dependencies, folder, copy_function=os.link, dirs_exist_ok=True)
-        for path in code:
-            copy = folder / path.relative_to(source)
+        copies = [folder / path.relative_to(source) for path in code]
+        for path, copy in zip(code, copies, strict=True):
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-            _compile(copy, folder)
+        _compile(copies, folder)
 
     return _once(cache / f"function-{digest}", fill)
 
@@ -91,14 +89,7 @@ def fetch_dependencies(source: Path, platform: Platform, *, cache: Path = _CACHE
     def fill(folder: Path) -> None:
         _install(requirements, platform, folder)
         _prune(folder)
-        if not compileall.compile_dir(
-            folder,
-            stripdir=str(folder),
-            prependdir=_DEPLOYED_TO,
-            quiet=1,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        ):
-            raise RuntimeError("A dependency could not be compiled; its error is above.")
+        _compile([folder], folder)
 
     return _once(cache / f"dependencies-{digest}", fill)
 
@@ -132,15 +123,15 @@ def _prune(folder: Path) -> None:
             path.unlink()
 
 
-def _compile(path: Path, folder: Path) -> None:
+def _compile(paths: list[Path], folder: Path) -> None:
     # Lambda's file system is read-only, and the deployment resets the times of files: bytecode
     # that is checked against them would be stale, and compiled again at every cold start.
-    py_compile.compile(
-        str(path),
-        dfile=f"{_DEPLOYED_TO}/{path.relative_to(folder)}",
-        doraise=True,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
+    # A process of its own, because what a process has imported shows in the bytecode it writes.
+    command = [sys.executable, "-I", "-m", "compileall", "-q", "-s", str(folder)]
+    command += ["-p", _DEPLOYED_TO, "--invalidation-mode", "unchecked-hash", *map(str, paths)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        raise RuntimeError(f"The function could not be compiled:\n{done.stdout}{done.stderr}")
 
 
 def _once(folder: Path, fill: Callable[[Path], None]) -> Path:

@@ -6,6 +6,7 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -57,6 +58,9 @@ class API(Construct):
         log_group = logs.LogGroup(
             self, "Logs", retention=log_retention, removal_policy=log_removal_policy
         )
+        # A role of our own: the one that the CDK makes may write every log of the account.
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -69,6 +73,7 @@ class API(Construct):
             memory_size=_MEMORY_MB,
             timeout=_TIMEOUT,
             log_group=log_group,
+            role=role,
         )
         self.alias = lambda_.Alias(
             self, "Alias", alias_name="live", version=self.function.current_version

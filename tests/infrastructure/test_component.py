@@ -10,25 +10,29 @@ from localcloud.install import PYTHON
 POLICY = "AWS::IAM::Policy"
 ROLE = "AWS::IAM::Role"
 
-# The function may write its logs; that is all that AWS puts into it.
-MANAGED_POLICY = ":iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
-
-def test_the_function_may_do_to_the_table_just_what_it_does(template: Template) -> None:
+def test_the_function_may_do_just_what_it_does(template: Template) -> None:
     [function] = template.find_resources("AWS::Lambda::Function").values()
     [table] = template.find_resources("AWS::DynamoDB::GlobalTable")
+    [logs] = template.find_resources("AWS::Logs::LogGroup")
     role = function["Properties"]["Role"]["Fn::GetAtt"][0]
-    assert [
+    statements = [
         statement
         for policy in template.find_resources(POLICY).values()
         if {"Ref": role} in policy["Properties"]["Roles"]
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-    ] == [
+    ]
+    assert sorted(statements, key=str) == [
         {
             "Effect": "Allow",
             "Action": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"],
             "Resource": {"Fn::GetAtt": [table, "Arn"]},
-        }
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": {"Fn::GetAtt": [logs, "Arn"]},
+        },
     ]
 
 
@@ -44,9 +48,7 @@ def test_no_policy_has_a_wildcard(template: Template) -> None:
 
 def test_roles_have_no_policies_beside_those(template: Template) -> None:
     for role in template.find_resources(ROLE).values():
-        assert "Policies" not in role["Properties"]
-        [managed] = role["Properties"]["ManagedPolicyArns"]
-        assert managed == {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, MANAGED_POLICY]]}
+        assert role["Properties"].keys() == {"AssumeRolePolicyDocument"}
     assert not template.find_resources("AWS::IAM::ManagedPolicy")
 
 

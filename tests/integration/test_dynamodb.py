@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 type Items = Callable[[], list[dict[str, Any]]]
 type Fault = Callable[[AWSPreparedRequest], AWSResponse]
 
-MAX_ATTEMPTS = 3
+MAX_ATTEMPTS = 2
 
 
 def lost_request(_request: AWSPreparedRequest) -> AWSResponse:

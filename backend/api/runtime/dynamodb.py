@@ -44,12 +44,13 @@ if TYPE_CHECKING:
 
 SHARDS: Final = 16
 
-# A call waits at most 3 * (1 + 2) s on the network and 3 s between; with the budget below that
-# stays under the function's timeout (infrastructure.py), which stays under the gateway's 30 s.
+# One request waits at most 2 * (1 + 2) s on the network and 1 s between. A change is a read and a
+# write, which may both be slow once the budget for trying again is nearly used up: 4 + 2 * 7 s stay
+# below the function's timeout (infrastructure.py), which stays below the gateway's 30 s.
 _CONFIG: Final = Config(
     connect_timeout=1,
     read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    retries={"mode": "standard", "total_max_attempts": 2},
 )
 _BUDGET_SECONDS: Final = 4.0
 _FIRST_PAUSE_SECONDS: Final = 0.025
@@ -202,17 +203,21 @@ class DynamoDBUsers:
     def _pauses(self) -> Iterator[None]:
         """Sleeps at each step, longer and longer, never in step with others ("full jitter").
 
-        Raises Unavailable when the time is used up.
+        Raises Unavailable when the budget, which begins now, is used up.
         """
         deadline = time.monotonic() + self._budget_seconds
-        longest = _FIRST_PAUSE_SECONDS
-        while True:
-            pause = random.uniform(0, longest)  # noqa: S311 it spreads writers, it keeps no secret
-            if time.monotonic() + pause > deadline:
-                raise Unavailable("too many writers met")
-            self._sleep(pause)
-            yield
-            longest = min(2 * longest, _LONGEST_PAUSE_SECONDS)
+
+        def pauses() -> Iterator[None]:
+            longest = _FIRST_PAUSE_SECONDS
+            while True:
+                pause = random.uniform(0, longest)  # noqa: S311 it keeps no secret
+                if time.monotonic() + pause > deadline:
+                    raise Unavailable("too many writers met")
+                self._sleep(pause)
+                yield
+                longest = min(2 * longest, _LONGEST_PAUSE_SECONDS)
+
+        return pauses()
 
     def _put(
         self, item: "Item", condition: str, held: str | None = None
