@@ -73,6 +73,17 @@ def then(fault: Fault, action: Callable[[], object]) -> Fault:
     return faulty
 
 
+def change_only(expected: User) -> Callable[[User], User]:
+    """A change with an If-Match."""
+
+    def change(state: User) -> User:
+        if state.etag != expected.etag:
+            raise PreconditionFailed
+        return state.changed({"status": "active", "given_name": "Jane"})
+
+    return change
+
+
 class Line:
     """Between the SDK and the engine: each request meets the next fault; None lets it pass."""
 
@@ -203,13 +214,8 @@ class TestFaults:
         before = user()
         users.create(before)
 
-        def only_if_unchanged(state: User) -> User:
-            if state.etag != before.etag:
-                raise PreconditionFailed
-            return state.changed({"status": "active", "given_name": "Jane"})
-
         line.fail("TransactWriteItems", lost_answer, CONFLICT)
-        assert users.update("jane", only_if_unchanged).version == 2
+        assert users.update("jane", change_only(before)).version == 2
         assert users.get("jane").version == 2
 
     def test_an_update_with_a_lost_answer_is_known_after_another_writer_came(
@@ -218,16 +224,11 @@ class TestFaults:
         before = user()
         users.create(before)
 
-        def only_if_unchanged(state: User) -> User:
-            if state.etag != before.etag:
-                raise PreconditionFailed
-            return state.changed({"status": "active", "given_name": "Jane"})
-
         def write() -> None:
             others.update("jane", lambda s: s.changed({**s.members, "state": "Berlin"}))
 
         line.fail("TransactWriteItems", then(lost_answer, write))
-        assert users.update("jane", only_if_unchanged).version == 2
+        assert users.update("jane", change_only(before)).version == 2
         assert users.get("jane").members == {
             "status": "active",
             "given_name": "Jane",

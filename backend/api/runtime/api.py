@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import bodies
-import models
+import parsing
 from errors import MethodNotAllowed, NotModified, PathNotFound, Unavailable, UserNotFound
 from models import Document, User
 from preconditions import Preconditions, entity_tag
@@ -73,7 +73,7 @@ class UserAPI:
 
     def _create(self) -> Response[str]:
         document = self._body(bodies.JSON, refused_with="Accept")
-        user = models.parse_new_user(document)
+        user = parsing.parse_new_user(document)
         self._users.create(user)
         return _user_answer(user, status=201, headers={"Location": f"/users/{user.username}"})
 
@@ -87,7 +87,7 @@ class UserAPI:
         preconditions = self._preconditions()
         username = _known(username)
         document = self._body(bodies.JSON, refused_with="Accept")
-        members = models.parse_replacement(document, username=username)
+        members = parsing.parse_replacement(document, username=username)
 
         def replace(user: User) -> User:
             preconditions.check(user, safe=False)
@@ -102,7 +102,7 @@ class UserAPI:
 
         def merge(user: User) -> User:
             preconditions.check(user, safe=False)
-            members = models.parse_merge_patch(patch, user.members, username=username)
+            members = parsing.parse_merge_patch(patch, user.members, username=username)
             return user.changed(members)
 
         return _user_answer(self._users.update(username, merge))
@@ -165,7 +165,7 @@ class UserAPI:
 
 def _known(username: str) -> str:
     """The username as it is stored; what can't be one is no user's."""
-    normalized = models.normalized_username(username)
+    normalized = parsing.normalized_username(username)
     if normalized is None:
         raise UserNotFound
     return normalized

@@ -1,10 +1,5 @@
 """The adapter that keeps users in DynamoDB; the only module that knows the AWS SDK.
 
-Items, by `pk` and `sk` (docs/decisions/0003-keys.md says why):
-
-    user#<shard>    <username>    one for each user
-    email#<email>   email         one for each email, so that no two users have it
-
 Every write is one transaction, also where it has a single item: its ClientRequestToken is what
 lets DynamoDB recognise a write that took place although its answer was lost. A conditional
 single write can't tell its own success from another writer's.
@@ -16,11 +11,9 @@ single write can't tell its own success from another writer's.
           | <------------------ success  |
 """
 
-import json
 import random
 import time
 import uuid
-import zlib
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -30,19 +23,14 @@ from botocore import exceptions as sdk
 from botocore.config import Config
 
 from errors import EmailTaken, Unavailable, UsernameTaken, UserNotFound
-from models import WRITABLE, User
+from items import email_item, email_key, email_of, to_user, user_item, user_key
+from models import User
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import (
-        AttributeValueTypeDef,
-        PutTypeDef,
-        TransactWriteItemTypeDef,
-    )
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
-    type Item = dict[str, AttributeValueTypeDef]
-
-SHARDS: Final = 16
+    from items import Item
 
 # One request waits at most 2 * (1 + 2) s on the network and 1 s between. A change is a read and a
 # write, which may both be slow once the budget for trying again is nearly used up: 4 + 2 * 7 s stay
@@ -107,9 +95,9 @@ class DynamoDBUsers:
 
     def create(self, user: User) -> None:
         """See Users."""
-        writes = [self._put(_user_item(user), "attribute_not_exists(pk)")]
-        if email := _email(user):
-            writes.append(self._put(_email_item(email, user), "attribute_not_exists(pk)"))
+        writes = [self._put(user_item(user), "attribute_not_exists(pk)")]
+        if email := email_of(user):
+            writes.append(self._put(email_item(email, user), "attribute_not_exists(pk)"))
         try:
             self._commit(writes, self._pauses())
         except _Refused as refused:
@@ -117,10 +105,10 @@ class DynamoDBUsers:
 
     def get(self, username: str) -> User:
         """See Users."""
-        item = self._get(_user_key(username))
+        item = self._get(user_key(username))
         if item is None:
             raise UserNotFound
-        return _to_user(item)
+        return to_user(item)
 
     def update(self, username: str, change: Callable[[User], User]) -> User:
         """See Users."""
@@ -145,9 +133,9 @@ class DynamoDBUsers:
         while True:
             user = self.get(username)
             permit(user)
-            writes = [self._delete(_user_key(username), "etag = :held", user.etag)]
-            if email := _email(user):
-                writes.append(self._delete(_email_key(email), "username = :held", username))
+            writes = [self._delete(user_key(username), "etag = :held", user.etag)]
+            if email := email_of(user):
+                writes.append(self._delete(email_key(email), "username = :held", username))
             try:
                 self._commit(writes, pauses)
             except _Refused as refused:
@@ -165,12 +153,12 @@ class DynamoDBUsers:
             raise Unavailable(type(error).__name__) from error
 
     def _replacement(self, before: User, after: User) -> "list[TransactWriteItemTypeDef]":
-        writes = [self._put(_user_item(after), "etag = :held", before.etag)]
-        old, new = _email(before), _email(after)
+        writes = [self._put(user_item(after), "etag = :held", before.etag)]
+        old, new = email_of(before), email_of(after)
         if new and new != old:
-            writes.append(self._put(_email_item(new, after), "attribute_not_exists(pk)"))
+            writes.append(self._put(email_item(new, after), "attribute_not_exists(pk)"))
         if old and new != old:
-            writes.append(self._delete(_email_key(old), "username = :held", before.username))
+            writes.append(self._delete(email_key(old), "username = :held", before.username))
         return writes
 
     def _get(self, key: "Item") -> "Item | None":
@@ -249,56 +237,3 @@ def _translated(error: sdk.ClientError | sdk.BotoCoreError) -> Exception:
     if code in _THROTTLED or status["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unavailable(code)
     return error
-
-
-def _email(user: User) -> str | None:
-    """The email as it must be unique: without regard to case."""
-    email = user.members.get("email")
-    return email.lower() if email else None
-
-
-def _user_key(username: str) -> "Item":
-    shard = zlib.crc32(username.encode()) % SHARDS
-    return {"pk": {"S": f"user#{shard:x}"}, "sk": {"S": username}}
-
-
-def _email_key(email: str) -> "Item":
-    return {"pk": {"S": f"email#{email}"}, "sk": {"S": "email"}}
-
-
-def _email_item(email: str, user: User) -> "Item":
-    return {**_email_key(email), "username": {"S": user.username}}
-
-
-def _user_item(user: User) -> "Item":
-    return {
-        **_user_key(user.username),
-        "created_at": {"S": user.created_at},
-        "updated_at": {"S": user.updated_at},
-        "version": {"N": str(user.version)},
-        "etag": {"S": user.etag},
-        **{
-            name: {"S": value if _is_string(name) else json.dumps(value)}
-            for name, value in user.members.items()
-        },
-    }
-
-
-def _to_user(item: "Item") -> User:
-    return User(
-        username=item["sk"]["S"],
-        members={
-            name: item[name]["S"] if _is_string(name) else json.loads(item[name]["S"])
-            for name in WRITABLE
-            if name in item
-        },
-        created_at=item["created_at"]["S"],
-        updated_at=item["updated_at"]["S"],
-        version=int(item["version"]["N"]),
-        etag=item["etag"]["S"],
-    )
-
-
-def _is_string(name: str) -> bool:
-    """Other members are stored as JSON: DynamoDB's numbers would make 1.0 of 1."""
-    return bool(WRITABLE[name]["type"] == "string")

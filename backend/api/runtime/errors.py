@@ -44,7 +44,7 @@ class EmailTaken(UserError):
 
 
 class InvalidUser(UserError):
-    """The document breaks the rules of models.py, in each of `faults`."""
+    """The document breaks the rules of schema.py, in each of `faults`."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("Correct the members that errors lists, and send the request again.")
