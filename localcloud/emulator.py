@@ -19,6 +19,8 @@ from localcloud.progress import Failure
 HOST: Final = "127.0.0.1"
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
+# Whose door leads to the API: constants.LOCAL has the API made with this id.
+API_ID: Final = "5e7ca11e"
 
 _CHILD: Final = Path(__file__).with_name("emulator_process.py")
 _START_SECONDS: Final = 60.0
@@ -68,7 +70,10 @@ def aws_environment(endpoint: str) -> dict[str, str]:
 
 
 class Emulator:
-    """One emulator, and the folder that holds its data, its log and its temporary files."""
+    """One emulator, and the folder that holds its data, its log and its temporary files.
+
+    `endpoint` is its address, and the API's.
+    """
 
     def __init__(self, folder: Path, port: int) -> None:
         self.endpoint = f"http://{HOST}:{port}"
@@ -84,7 +89,7 @@ class Emulator:
         temporary.mkdir(parents=True)
         self.log.unlink(missing_ok=True)
         self._process = processes.start(
-            [str(EMULATOR_PYTHON), "-I", str(_CHILD)],
+            [str(EMULATOR_PYTHON), "-I", str(_CHILD), API_ID],
             self._environment(temporary),
             folder=self._folder,
             log=self.log,

@@ -1,14 +1,77 @@
-"""Runs the emulator until it is told to stop, or until what started it is gone.
+"""Runs the emulator behind a front door; runs in the emulator's own environment.
 
-Runs in the emulator's own environment. Its standard input is a pipe whose other end its parent
-holds: the pipe closes however the parent ends, and then the emulator stops as if it were told to,
-which is when it saves its data.
+The door is there because the emulator does what anybody asks for, a page in the developer's browser
+included, and because its address of the API is long:
+
+- A call that carries an AWS signature, or whose path begins with /_, is for the emulator. No
+  browser makes one, so that what a browser sends is refused.
+- Every other call is for the API, whose paths begin at the root of the address.
+- Calls that name another host are refused: a page could have had its own name lead here.
+
+It stops when it is told to, or when what started it is gone: its standard input is a pipe whose
+other end its parent holds, and which closes however the parent ends. Stopping is when it saves its
+data.
 """
 
 import os
-import runpy
 import signal
+import sys
 import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import ministack.app  # type: ignore[import-not-found]  # is in the emulator's environment
+
+type Scope = dict[str, Any]
+type App = Callable[[Scope, Any, Callable[[dict[str, Any]], Awaitable[None]]], Awaitable[None]]
+
+_REFUSAL = b"This is the local cloud's own door: pages in a browser and other hosts are refused.\n"
+
+
+def behind_door(app: App, *, port: str, api_id: str) -> App:
+    """The ASGI application `app` behind the door."""
+    hosts = {f"{host}:{port}".encode() for host in ("127.0.0.1", "localhost")}
+
+    async def door(scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        is_for_cloud = scope["path"].startswith("/_") or _is_signed(scope, headers)
+        if headers.get(b"host") not in hosts or (is_for_cloud and _is_from_browser(headers)):
+            await _refuse(scope, send)
+        elif is_for_cloud:
+            await app(scope, receive, send)
+        else:
+            await app(_for_api(scope, api_id), receive, send)
+
+    return door
+
+
+def _is_signed(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    return (
+        headers.get(b"authorization", b"").startswith(b"AWS4-HMAC-SHA256")
+        or b"x-amz-signature=" in scope["query_string"].lower()
+    )
+
+
+def _is_from_browser(headers: dict[bytes, bytes]) -> bool:
+    return b"origin" in headers or any(name.startswith(b"sec-fetch-") for name in headers)
+
+
+def _for_api(scope: Scope, api_id: str) -> Scope:
+    prefix = f"/_aws/execute-api/{api_id}"
+    raw_path = prefix.encode() + scope["raw_path"]
+    return {**scope, "path": prefix + scope["path"], "raw_path": raw_path}
+
+
+async def _refuse(scope: Scope, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    fields = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 403, "headers": fields})
+    await send({"type": "http.response.body", "body": _REFUSAL})
 
 
 def _stop_with_parent() -> None:
@@ -18,4 +81,7 @@ def _stop_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    runpy.run_module("ministack", run_name="__main__")
+    ministack.app.app = behind_door(
+        ministack.app.app, port=os.environ["GATEWAY_PORT"], api_id=sys.argv.pop(1)
+    )
+    ministack.app.main()

@@ -101,8 +101,8 @@ def _serve(arguments: argparse.Namespace, interruption: Interruption) -> int:
                 shutil.rmtree(FOLDER / path, ignore_errors=True)
         cloud = Emulator(FOLDER, port)
         stack.callback(_stop_and_say, cloud)
-        endpoint = _start(cloud, FOLDER, interruption)
-        _welcome(endpoint, time.monotonic() - started)
+        _start(cloud, FOLDER, interruption)
+        _welcome(cloud.endpoint, time.monotonic() - started)
         try:
             interruption.wait_until(cloud.has_ended)
         except Interrupted:
@@ -129,8 +129,9 @@ def _run(command: list[str], interruption: Interruption) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=LOCAL, prefix="run-")))
         cloud = Emulator(folder, emulator.free_port())
         stack.callback(cloud.stop)
-        endpoint = _start(cloud, folder, interruption)
-        return _run_command(command, {**os.environ, "API_ENDPOINT": endpoint}, interruption)
+        _start(cloud, folder, interruption)
+        environment = {**os.environ, "API_ENDPOINT": cloud.endpoint}
+        return _run_command(command, environment, interruption)
 
 
 def _run_command(
@@ -158,8 +159,8 @@ def _run_command(
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
-def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> str:
-    """Start the cloud, deploy to it, and return the API's address once it answers."""
+def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> None:
+    """Start the cloud, deploy to it, and wait until the API answers."""
     # Every SDK, in this process and in what it starts, finds the local cloud and nothing else.
     os.environ.update(emulator.aws_environment(cloud.endpoint))
     deployment = Deployment(folder, cloud.endpoint)
@@ -173,15 +174,14 @@ def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> str:
         with step("cdk synth"):
             deployment.finish_synthesis(interruption)
         with step("cdk deploy"):
-            endpoint = deployment.deploy(interruption)
+            deployment.deploy(interruption)
         with step("first answer"):
-            _await_answer(endpoint, cloud, interruption)
+            _await_answer(cloud, interruption)
     finally:
         deployment.abandon()
-    return endpoint
 
 
-def _await_answer(endpoint: str, cloud: Emulator, interruption: Interruption) -> None:
+def _await_answer(cloud: Emulator, interruption: Interruption) -> None:
     deadline = time.monotonic() + _READY_SECONDS
 
     def is_ready() -> bool:
@@ -189,7 +189,7 @@ def _await_answer(endpoint: str, cloud: Emulator, interruption: Interruption) ->
             raise Failure(
                 "The API does not answer; the local cloud's log is above.", cloud.read_log()
             )
-        return emulator.answers(f"{endpoint}/health")
+        return emulator.answers(f"{cloud.endpoint}/health")
 
     interruption.wait_until(is_ready)
 

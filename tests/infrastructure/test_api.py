@@ -6,6 +6,7 @@ from aws_cdk.assertions import Match, Template
 
 import dynamodb
 from backend.api.bundling import HOST, PYTHON_VERSION
+from localcloud.emulator import API_ID
 
 API = "AWS::ApiGatewayV2::Api"
 ALIAS = "AWS::Lambda::Alias"
@@ -134,7 +135,7 @@ def test_logs_are_kept_as_long_as_the_environment_says(
 
 
 def test_only_the_local_api_has_an_id_of_its_own(templates: Mapping[str, Template]) -> None:
-    templates["local"].has_resource_properties(API, {"Tags": {"ms-custom-id": "5e7ca11e"}})
+    templates["local"].has_resource_properties(API, {"Tags": {"ms-custom-id": API_ID}})
     for name in ("sandbox", "production", "developer"):
         templates[name].has_resource_properties(API, {"Tags": Match.absent()})
 

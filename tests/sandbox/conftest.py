@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from localcloud import emulator
 
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 120
@@ -65,6 +66,11 @@ class Sandbox:
         self.output += rest
         return self.process.returncode
 
+    def terminate(self) -> None:
+        """End it, if it hasn't ended."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+
     def left_running(self) -> list[str]:
         """The command lines of what it started and didn't end."""
         _, alive = psutil.wait_procs(self.descendants, timeout=_STOP_SECONDS)
@@ -82,12 +88,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
 
     yield start_one
     for sandbox in started:
-        if sandbox.process.poll() is None:
-            sandbox.signal(signal.SIGTERM)
+        sandbox.terminate()
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return emulator.free_port()

@@ -28,7 +28,7 @@ def test_users_stay_for_the_next_start_and_nothing_else_does(start: Start, port:
     first = start("--port", str(port))
     output = first.read_until("Ctrl-C stops it")
     endpoint = endpoint_in(output)
-    assert endpoint.startswith(f"http://127.0.0.1:{port}/")
+    assert endpoint == f"http://127.0.0.1:{port}"
 
     listening = {
         connection.laddr.ip
@@ -75,7 +75,7 @@ class TestCommand:
         sandbox = start("--", "sh", "-c", script)
         sandbox.read_until("started")
         assert sandbox.finish() == 7
-        assert re.search(r"http://127.0.0.1:\d+/_aws/\S+ http://127.0.0.1:\d+\n", sandbox.output)
+        assert re.search(r"^(http://127.0.0.1:\d+) \1$", sandbox.output, re.MULTILINE)
         assert sandbox.left_running() == []
         assert set(LOCAL.iterdir()) == before
 
