@@ -24,11 +24,12 @@ _BUILD: Final = (
     'export PATH="$PWD/.venv/bin:$PATH"',
     "npx cdk synth --quiet --app '.venv/bin/python toolchain.py'",
 )
-# The gateway's own 404 is no problem document: that answer can only be the function's.
+# No user can have the name -, and the gateway's own 404 is no problem document: that answer can
+# only be the function's.
 _SMOKE_TEST: Final = (
     'curl --fail --silent --show-error --retry 5 "$API_ENDPOINT/health"',
     "answer=$(curl --silent --show-error --retry 5 --output /dev/null"
-    " --write-out '%{http_code} %{content_type}' \"$API_ENDPOINT/users/smoke-test\")",
+    " --write-out '%{http_code} %{content_type}' \"$API_ENDPOINT/users/-\")",
     'echo "$answer"',
     'test "$answer" = "404 application/problem+json"',
 )

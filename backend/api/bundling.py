@@ -143,6 +143,9 @@ def _once(folder: Path, fill: Callable[[Path], None]) -> Path:
         made = Path(building) / "asset"
         made.mkdir()
         fill(made)
+        # Lambda runs the function as another user, and the builder's umask must not keep it out.
+        for path in (made, *made.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         try:
             made.rename(folder)
         except OSError:

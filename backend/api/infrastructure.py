@@ -85,7 +85,12 @@ class API(Construct):
     def _http_api(self, function: lambda_.IFunction) -> apigateway.HttpApi:
         integration = integrations.HttpLambdaIntegration("Integration", function)
         # The default route answers what no other has: 404 and 405 as problems.
-        http_api = apigateway.HttpApi(self, "HTTPAPI", default_integration=integration)
+        http_api = apigateway.HttpApi(
+            self,
+            "HTTPAPI",
+            api_name=cdk.Stack.of(self).stack_name,
+            default_integration=integration,
+        )
         for path, methods in _ROUTES.items():
             http_api.add_routes(path=path, methods=list(methods), integration=integration)
         return http_api

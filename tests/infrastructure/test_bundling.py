@@ -139,6 +139,23 @@ def test_changed_code_is_another_asset(source: Path, tmp_path: Path) -> None:
     assert bundling.build(source, HOST, cache=cache) == after
 
 
+def test_what_lambda_must_read_is_readable_whatever_the_builders_umask(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from backend.api import bundling as b; "
+        "os.umask(0o077); print(b.build(b.RUNTIME, b.HOST, cache=Path(sys.argv[1])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=RUNTIME.parents[2],
+    )
+    asset = Path(done.stdout.strip())
+    for path in (asset, *asset.rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
+
+
 def test_a_wheel_that_cannot_be_had_is_an_error(source: Path, tmp_path: Path) -> None:
     (source / "requirements.txt").write_text(f"no-such-package==1 --hash=sha256:{'0' * 64}\n")
     cache = tmp_path / "cache"

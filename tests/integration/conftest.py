@@ -81,7 +81,7 @@ def client(
     """The function's own client, connected to AWS's engine, which has the table."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local)
     # What the SDK waits before it tries again is not what these tests are about.
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     made = make_client()
     create_table(made, table_name)
     yield made

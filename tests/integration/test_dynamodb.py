@@ -6,6 +6,7 @@ Faults are put between the SDK and the engine, so that the SDK's own retries tak
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,7 +138,7 @@ class TestItems:
         users.create(created)
         assert items() == [
             {
-                "pk": {"S": "email#jane.doe@example.com"},
+                "pk": {"S": "email#" + sha256(b"jane.doe@example.com").hexdigest()},
                 "sk": {"S": "email"},
                 "username": {"S": "jane"},
             },
@@ -256,6 +257,33 @@ class TestFaults:
         assert users.get("jane").version == 3
         assert users.get("jane").members["state"] == "Berlin"
 
+    @pytest.mark.parametrize("email", ["moved@example.com", "free@example.com", None])
+    def test_an_email_that_another_writer_is_moving_is_no_refusal(
+        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Line, email: str | None
+    ) -> None:
+        users.create(user(email="jane@example.com"))
+
+        def move() -> None:
+            others.update("jane", change_to(email="moved@example.com"))
+
+        refusal = cancelled("TransactionConflict", "ConditionalCheckFailed")
+        line.fail("TransactWriteItems", then(refusal, move))
+        changed = users.update("jane", change_to(**({"email": email} if email else {})))
+        assert changed.members.get("email") == email
+
+    def test_a_user_whose_email_another_writer_is_moving_can_be_deleted(
+        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Line, items: Items
+    ) -> None:
+        users.create(user(email="jane@example.com"))
+
+        def move() -> None:
+            others.update("jane", change_to(email="moved@example.com"))
+
+        refusal = cancelled("TransactionConflict", "ConditionalCheckFailed")
+        line.fail("TransactWriteItems", then(refusal, move))
+        users.delete("jane", permit)
+        assert items() == []
+
     def test_a_username_taken_by_another_beside_a_conflict_is_taken(
         self, users: DynamoDBUsers, line: Line
     ) -> None:
@@ -346,5 +374,18 @@ class TestFaults:
         self, users: DynamoDBUsers, line: Line
     ) -> None:
         line.fail("GetItem", error(400, "ResourceNotFoundException"))
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable) as unavailable:
             users.check()
+        assert unavailable.value.reason == "ResourceNotFoundException"
+
+    def test_a_write_does_not_begin_when_the_read_took_all_the_time(
+        self, client: "DynamoDBClient", table_name: str, line: Line
+    ) -> None:
+        users = DynamoDBUsers(client, table_name, budget_seconds=0)
+        users.create(user())
+        line.fail("TransactWriteItems", None)
+        with pytest.raises(Unavailable):
+            users.update("jane", change_to(given_name="Jane"))
+        with pytest.raises(Unavailable):
+            users.delete("jane", permit)
+        assert line.requests == 0

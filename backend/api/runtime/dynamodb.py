@@ -14,7 +14,7 @@ single write can't tell its own success from another writer's.
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from items import Item
 
-# One request waits at most 2 * (1 + 2) s on the network and 1 s between. A change is a read and a
-# write, which may both be slow once the budget for trying again is nearly used up: 4 + 2 * 7 s stay
-# below the function's timeout (infrastructure.py), which stays below the gateway's 30 s.
+# A request waits at most 2 * (1 + 2) s on the network, and 1 s between, or 6 s when DynamoDB asks
+# for it. None begins once the budget is used up: 4 + 12 s stay below the function's timeout
+# (infrastructure.py), which stays below the gateway's 30 s.
 _CONFIG: Final = Config(
     connect_timeout=1,
     read_timeout=2,
@@ -54,6 +54,7 @@ _THROTTLED: Final = frozenset(
         "ThrottlingException",
     }
 )
+_OTHER_WRITER: Final = "another writer came first"
 _REFUSED: Final = "ConditionalCheckFailed"
 # Reasons for which DynamoDB cancels a transaction that may succeed when it is tried again.
 _PASSING: Final = frozenset(
@@ -71,6 +72,30 @@ class _Refused(Exception):
 
     def __init__(self, items: list[int]) -> None:
         self.items = items
+
+
+class _Patience:
+    """How long a call may go on; begins now."""
+
+    def __init__(self, seconds: float, sleep: Callable[[float], None]) -> None:
+        self._deadline = time.monotonic() + seconds
+        self._longest = _FIRST_PAUSE_SECONDS
+        self._sleep = sleep
+
+    def check(self, reason: str, pause: float = 0) -> None:
+        """Raises Unavailable when there is no time for the pause."""
+        if time.monotonic() + pause > self._deadline:
+            raise Unavailable(reason)
+
+    def pause(self, reason: str) -> None:
+        """Sleep, longer each time and never in step with others ("full jitter").
+
+        Raises Unavailable when there is no time left.
+        """
+        pause = random.uniform(0, self._longest)  # noqa: S311 it keeps no secret
+        self.check(reason, pause)
+        self._sleep(pause)
+        self._longest = min(2 * self._longest, _LONGEST_PAUSE_SECONDS)
 
 
 class DynamoDBUsers:
@@ -99,7 +124,7 @@ class DynamoDBUsers:
         if email := email_of(user):
             writes.append(self._put(email_item(email, user), "attribute_not_exists(pk)"))
         try:
-            self._commit(writes, self._pauses())
+            self._commit(writes, self._patience())
         except _Refused as refused:
             raise (UsernameTaken if 0 in refused.items else EmailTaken) from None
 
@@ -112,36 +137,38 @@ class DynamoDBUsers:
 
     def update(self, username: str, change: Callable[[User], User]) -> User:
         """See Users."""
-        pauses = self._pauses()
+        patience = self._patience()
         while True:
             before = self.get(username)
             after = change(before)
             if after is before:
                 return before
+            patience.check("slow read")
             try:
-                self._commit(self._replacement(before, after), pauses)
+                self._commit(self._replacement(before, after), patience)
             except _Refused as refused:
                 if 0 not in refused.items:
                     raise EmailTaken from None
-                next(pauses)  # another writer came first
+                patience.pause(_OTHER_WRITER)
             else:
                 return after
 
     def delete(self, username: str, permit: Callable[[User], None]) -> None:
         """See Users."""
-        pauses = self._pauses()
+        patience = self._patience()
         while True:
             user = self.get(username)
             permit(user)
+            patience.check("slow read")
             writes = [self._delete(user_key(username), "etag = :held", user.etag)]
             if email := email_of(user):
                 writes.append(self._delete(email_key(email), "username = :held", username))
             try:
-                self._commit(writes, pauses)
+                self._commit(writes, patience)
             except _Refused as refused:
                 if 0 not in refused.items:
                     raise
-                next(pauses)
+                patience.pause(_OTHER_WRITER)
             else:
                 return
 
@@ -149,7 +176,9 @@ class DynamoDBUsers:
         """See Users."""
         try:
             self._get({"pk": {"S": "health"}, "sk": {"S": "health"}})
-        except (sdk.BotoCoreError, sdk.ClientError) as error:
+        except sdk.ClientError as error:
+            raise Unavailable(error.response["Error"]["Code"]) from error
+        except sdk.BotoCoreError as error:
             raise Unavailable(type(error).__name__) from error
 
     def _replacement(self, before: User, after: User) -> "list[TransactWriteItemTypeDef]":
@@ -168,44 +197,32 @@ class DynamoDBUsers:
             raise _translated(error) from error
         return answer.get("Item")
 
-    def _commit(self, writes: "list[TransactWriteItemTypeDef]", pauses: Iterator[None]) -> None:
-        """Raises _Refused; tries again what may yet succeed, as long as there are pauses."""
+    def _commit(self, writes: "list[TransactWriteItemTypeDef]", patience: _Patience) -> None:
+        """`writes` begin with the user. Raises _Refused; tries again what may yet succeed."""
         token = str(uuid.uuid4())
         while True:
             try:
                 self._client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
             except self._client.exceptions.TransactionCanceledException as error:
-                codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
-                if _REFUSED in codes:
+                codes = [str(r.get("Code")) for r in error.response["CancellationReasons"]]
+                # While another transaction holds the user, what is said of the email means nothing
+                # yet: that one may be moving this user's own.
+                if _REFUSED in codes and codes[0] not in _PASSING:
                     raise _Refused([i for i, c in enumerate(codes) if c == _REFUSED]) from error
                 if not _PASSING & set(codes):
                     raise
+                reason = ", ".join(codes)
             except self._client.exceptions.TransactionInProgressException:
-                pass  # an earlier try with this token, whose answer was lost, is still under way
+                # An earlier try with this token, whose answer was lost, is still under way.
+                reason = "TransactionInProgress"
             except (sdk.ClientError, *_UNREACHABLE) as error:
                 raise _translated(error) from error
             else:
                 return
-            next(pauses)
+            patience.pause(reason)
 
-    def _pauses(self) -> Iterator[None]:
-        """Sleeps at each step, longer and longer, never in step with others ("full jitter").
-
-        Raises Unavailable when the budget, which begins now, is used up.
-        """
-        deadline = time.monotonic() + self._budget_seconds
-
-        def pauses() -> Iterator[None]:
-            longest = _FIRST_PAUSE_SECONDS
-            while True:
-                pause = random.uniform(0, longest)  # noqa: S311 it keeps no secret
-                if time.monotonic() + pause > deadline:
-                    raise Unavailable("too many writers met")
-                self._sleep(pause)
-                yield
-                longest = min(2 * longest, _LONGEST_PAUSE_SECONDS)
-
-        return pauses()
+    def _patience(self) -> _Patience:
+        return _Patience(self._budget_seconds, self._sleep)
 
     def _put(
         self, item: "Item", condition: str, held: str | None = None

@@ -8,7 +8,7 @@ from dynamodb import DynamoDBUsers, make_client
 
 _settings = settings.load()
 
-# The client once, so that every request finds its connection open.
+# The client once: it keeps its connection from one request to the next.
 handler = UserAPI(
     DynamoDBUsers(make_client(), _settings.table_name),
     Logger(service="users"),

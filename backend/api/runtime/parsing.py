@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError
@@ -11,6 +12,7 @@ from errors import Fault, InvalidUser
 from models import Document, Members, User
 from schema import (
     ATTRIBUTE_NAME,
+    ATTRIBUTE_NAME_PATTERN,
     ATTRIBUTE_VALUE,
     ATTRIBUTES_MAX_BYTES,
     READ_ONLY,
@@ -29,14 +31,23 @@ def _validator(schema: Schema) -> Draft202012Validator:
     )
 
 
+_KNOWN = frozenset({"username", *WRITABLE, *READ_ONLY})
+
+# jsonschema-rs takes more than quadratic time for many wrong names, so they are checked here.
+_attribute_name = re.compile(ATTRIBUTE_NAME_PATTERN)
+_checked_by_schema: dict[str, Schema] = {
+    **WRITABLE,
+    "attributes": {k: v for k, v in WRITABLE["attributes"].items() if k != "propertyNames"},
+}
+
 _username_validator = _validator(USERNAME)
 _members_validator = _validator(
-    {"type": "object", "properties": WRITABLE, "additionalProperties": False}
+    {"type": "object", "properties": _checked_by_schema, "additionalProperties": False}
 )
 _new_user_validator = _validator(
     {
         "type": "object",
-        "properties": {"username": USERNAME, **WRITABLE},
+        "properties": {"username": USERNAME, **_checked_by_schema},
         "additionalProperties": False,
         "required": ["username"],
     }
@@ -76,8 +87,10 @@ def parse_merge_patch(patch: Document, members: Members, *, username: str) -> Me
     Raises InvalidUser with every fault of the patch and of the merged user.
     """
     faults = _username_faults(patch, username)
-    # RFC 7396 would ignore the removal of a member that isn't there; a misspelt one isn't either.
-    faults += [_unknown(name) for name, value in patch.items() if _is_unknown(name, value)]
+    # RFC 7396 would ignore the removal of what isn't there. A misspelt name isn't there either.
+    faults += [_unknown(n) for n, v in patch.items() if v is None and n not in _KNOWN]
+    if isinstance(attributes := patch.get("attributes"), dict):
+        faults += _attribute_name_faults(n for n, v in attributes.items() if v is None)
     return _parse_members(_merged(dict(members), patch), faults)
 
 
@@ -104,8 +117,11 @@ def _merged(target: Document, patch: Document) -> Document:
 
 
 def _without_nulls(document: Document) -> Document:
-    """A null member means that the member is absent, an attribute's value included."""
-    result = {name: value for name, value in document.items() if value is not None}
+    """A null member means that the member is absent, an attribute's value included.
+
+    An unknown member stays, to be found.
+    """
+    result = {n: v for n, v in document.items() if v is not None or n not in _KNOWN}
     if isinstance(attributes := result.get("attributes"), dict):
         result["attributes"] = {k: v for k, v in attributes.items() if v is not None}
     return result
@@ -124,11 +140,6 @@ def _username_faults(document: Document, username: str) -> list[Fault]:
     if isinstance(value, str) and normalized_username(value) == username:
         return []
     return [Fault("/username", "must be the one in the path, or be left out: it never changes")]
-
-
-def _is_unknown(name: str, value: Any) -> bool:
-    # An unknown member that is set stays in the merged document, where the validator finds it.
-    return value is None and name not in WRITABLE and name not in READ_ONLY and name != "username"
 
 
 def _unknown(name: str) -> Fault:
@@ -156,9 +167,6 @@ def _explained(error: ValidationError) -> Iterator[Fault]:
             yield from map(_unknown, kind["unexpected"])
         case ["username"]:
             yield Fault("/username", f"must be {USERNAME['description']}")
-        case ["attributes"] if error.kind.name == "propertyNames":
-            name = kind["error"].instance
-            yield Fault(_pointer("attributes", name), f"must be {ATTRIBUTE_NAME}")
         case ["attributes", name]:
             yield Fault(_pointer("attributes", name), f"must be {ATTRIBUTE_VALUE}")
         case [name, *_]:
@@ -166,11 +174,18 @@ def _explained(error: ValidationError) -> Iterator[Fault]:
 
 
 def _attribute_faults(attributes: Document) -> Iterator[Fault]:
+    yield from _attribute_name_faults(attributes)
     for name, value in attributes.items():
         if not isinstance(value, bool | str) and not _is_number_kept_exactly(value):
             yield Fault(_pointer("attributes", name), f"must be {ATTRIBUTE_VALUE}")
     if len(_compact(attributes).encode()) > ATTRIBUTES_MAX_BYTES:
         yield Fault("/attributes", f"must be {WRITABLE['attributes']['description']}")
+
+
+def _attribute_name_faults(names: Iterable[str]) -> Iterator[Fault]:
+    for name in names:
+        if not _attribute_name.fullmatch(name):
+            yield Fault(_pointer("attributes", name), f"must be {ATTRIBUTE_NAME}")
 
 
 def _is_number_kept_exactly(value: Any) -> bool:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 type Schema = dict[str, Any]
 
+ATTRIBUTE_NAME_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
+
 _LETTER_OR_DIGIT = "[A-Za-z0-9]"
 _DOMAIN_LABEL = f"{_LETTER_OR_DIGIT}(?:[A-Za-z0-9-]{{0,61}}{_LETTER_OR_DIGIT})?"
 _ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -103,7 +105,7 @@ WRITABLE: Final[dict[str, Schema]] = {
     "attributes": {
         "type": "object",
         "maxProperties": 50,
-        "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,64}$"},
+        "propertyNames": {"pattern": ATTRIBUTE_NAME_PATTERN},
         "additionalProperties": {"type": ["string", "boolean", "number"], "maxLength": 2048},
         "description": "an object of at most 50 members, of at most 16 KiB as JSON",
     },

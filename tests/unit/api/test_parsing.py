@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -473,8 +474,23 @@ def test_a_null_member_is_an_absent_one(name: str) -> None:
     assert replace({name: None}) == {"status": "active"}
 
 
-def test_an_unknown_member_that_is_null_is_an_absent_one() -> None:
-    assert create({"version": None}).members == {"status": "active"}
+@every_write
+def test_an_unknown_member_is_unknown_when_it_is_null(
+    write: Callable[[dict[str, Any]], object],
+) -> None:
+    assert pointers(write, {"unheard": None}) == ["/unheard"]
+
+
+def test_a_patch_that_removes_an_attribute_no_user_can_have_is_refused() -> None:
+    assert pointers(patch, {"attributes": {"a b": None, "a": None}}) == ["/attributes/a b"]
+
+
+def test_many_wrong_names_are_found_in_no_time() -> None:
+    # The validator alone takes half a minute for them, longer than a gateway waits.
+    started = time.monotonic()
+    faults = pointers(create, {"attributes": {f"~{number}": 1 for number in range(6000)}})
+    assert len(faults) == 6001  # and that they are too many
+    assert time.monotonic() - started < 5
 
 
 def test_a_null_attribute_is_an_absent_one() -> None:
