@@ -7,25 +7,27 @@ from pathlib import Path
 from typing import Final
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud import processes
-from localcloud.emulator import ACCOUNT, REGION, aws_environment
+from localcloud.emulator import ACCOUNT, REGION, Emulator, aws_environment
 from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
 from localcloud.processes import Interruption
+from localcloud.progress import Failure
 
 _CLI: Final = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
 
 
 class Deployment:
-    """One deployment of the local environment's stack to the emulator at `endpoint`.
+    """One deployment of the local environment's stack to the cloud.
 
     folder: takes the synthesized assembly and what the tools print.
     """
 
-    def __init__(self, folder: Path, endpoint: str) -> None:
+    def __init__(self, folder: Path, cloud: Emulator) -> None:
         self._folder = folder
         self._assembly = folder / "cdk.out"
-        self._endpoint = endpoint
+        self._cloud = cloud
         self._synthesis: subprocess.Popen[bytes] | None = None
 
     def start_synthesis(self) -> None:
@@ -35,14 +37,14 @@ class Deployment:
         self._synthesis = self._start([*command, "--output", str(self._assembly)])
 
     def abandon(self) -> None:
-        """Leave nothing running."""
+        """Leave nothing running, and no temporary file."""
         if self._synthesis:
             processes.stop_session(self._synthesis, grace_seconds=0)
+        shutil.rmtree(self._folder / "tools-tmp", ignore_errors=True)
 
     def bootstrap(self, interruption: Interruption) -> None:
         """Make what the CDK needs in an account, unless it is there. Raises Failure."""
-        parameters = boto3.client("ssm").describe_parameters()
-        if any("cdk-bootstrap" in parameter["Name"] for parameter in parameters["Parameters"]):
+        if self._is_bootstrapped():
             return
         # No app: the account is named, and nothing has to be synthesized for it.
         command = ["bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", ""]
@@ -71,8 +73,31 @@ class Deployment:
     def _finish(
         self, process: subprocess.Popen[bytes], command: str, interruption: Interruption
     ) -> None:
-        what = f"cdk {command}"
-        processes.finish(process, interruption, what=what, log=self._log(command))
+        def has_ended() -> bool:
+            if self._cloud.has_ended():
+                raise Failure(
+                    f"The local cloud ended during cdk {command}; its log is above.",
+                    self._cloud.read_log(),
+                )
+            return process.poll() is not None
+
+        try:
+            interruption.wait_until(has_ended)
+        finally:
+            processes.stop_session(process, grace_seconds=0)
+        if process.returncode:
+            output = self._log(command).read_text(errors="replace")
+            raise Failure(f"cdk {command} failed; its output is above.", output)
+
+    def _is_bootstrapped(self) -> bool:
+        try:
+            found = boto3.client("ssm").describe_parameters()["Parameters"]
+        except (BotoCoreError, ClientError) as error:
+            raise Failure(
+                f"The local cloud does not answer ({error}); its log is above.",
+                self._cloud.read_log(),
+            ) from None
+        return any("cdk-bootstrap" in parameter["Name"] for parameter in found)
 
     def _log(self, command: str) -> Path:
         return self._folder / f"{command}.log"
@@ -80,16 +105,18 @@ class Deployment:
     def _environment(self) -> dict[str, str]:
         # Nothing of the caller's: no profile, no credential and no setting can lead to the real
         # AWS, and no file outside the checkout is read or written.
-        home = LOCAL / "home"
-        home.mkdir(exist_ok=True)
+        home, temporary = LOCAL / "home", self._folder / "tools-tmp"
+        for folder in (home, temporary):
+            folder.mkdir(exist_ok=True)
         return {
             "PATH": f"{NODE_FOLDER}{os.pathsep}{PYTHON.parent}{os.pathsep}{os.defpath}",
             "HOME": str(home),
+            "TMPDIR": str(temporary),
             "LANG": "C.UTF-8",
             "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
             "UV_OFFLINE": "1",  # what the function needs was installed
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,
             "CDK_DISABLE_CLI_TELEMETRY": "true",
-            **aws_environment(self._endpoint),
+            **aws_environment(self._cloud.endpoint),
         }

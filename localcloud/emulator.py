@@ -24,6 +24,8 @@ API_ID: Final = "5e7ca11e"
 
 _CHILD: Final = Path(__file__).with_name("emulator_process.py")
 _START_SECONDS: Final = 60.0
+# What the emulator logs when it goes on without the data that it can't read.
+_UNREADABLE: Final = "Persistence: failed to load"
 # No proxy: it could not reach this machine's loopback.
 _HTTP: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -41,18 +43,19 @@ def is_taken(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def answers(url: str) -> bool:
-    """Whether a GET of the URL is answered with success."""
+def get(url: str) -> str | None:
+    """What a GET of the URL is answered with, or None when it isn't answered with success."""
     try:
         with _HTTP.open(url, timeout=10) as answer:
-            return bool(answer.status == HTTPStatus.OK)
+            return str(answer.read().decode()) if answer.status == HTTPStatus.OK else None
     except (OSError, http.client.HTTPException):
-        return False
+        return None
 
 
 def aws_environment(endpoint: str) -> dict[str, str]:
     """The variables with which every AWS SDK and tool talks to the emulator, and to it alone."""
-    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), HOST, "localhost"]))
+    kept = [os.environ.get("NO_PROXY"), os.environ.get("no_proxy")]
+    no_proxy = ",".join(filter(None, [*kept, HOST, "localhost"]))
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ENDPOINT_URL_S3": endpoint,  # makes the CDK CLI put bucket names into the path
@@ -96,13 +99,23 @@ class Emulator:
             stdin=subprocess.PIPE,
         )
         deadline = time.monotonic() + _START_SECONDS
+        process = str(self._process.pid)
 
         def is_ready() -> bool:
             if self.has_ended() or time.monotonic() > deadline:
                 raise Failure("The local cloud did not start; its log is above.", self.read_log())
-            return answers(f"{self.endpoint}/_ministack/health")
+            # Another program may have taken the port meanwhile, another checkout's cloud even.
+            return get(f"{self.endpoint}/_door") == process
 
         interruption.wait_until(is_ready)
+        if _UNREADABLE in self.read_log():
+            # If it stopped by itself it would write over what may still be saved.
+            processes.stop_session(self._process, grace_seconds=0)
+            raise Failure(
+                f"The kept data in {self._folder / 'state'} can't be read; its log is above. "
+                "Repair it, or start with --fresh, which removes it.",
+                self.read_log(),
+            )
 
     def has_ended(self) -> bool:
         """Whether it isn't running any more."""

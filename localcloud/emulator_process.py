@@ -7,6 +7,7 @@ included, and because its address of the API is long:
   browser makes one, so that what a browser sends is refused.
 - Every other call is for the API, whose paths begin at the root of the address.
 - Calls that name another host are refused: a page could have had its own name lead here.
+- The door itself answers at /_door, with the number of its process.
 
 It stops when it is told to, or when what started it is gone: its standard input is a pipe whose
 other end its parent holds, and which closes however the parent ends. Stopping is when it saves its
@@ -40,6 +41,8 @@ def behind_door(app: App, *, port: str, api_id: str) -> App:
         is_for_cloud = scope["path"].startswith("/_") or _is_signed(scope, headers)
         if headers.get(b"host") not in hosts or (is_for_cloud and _is_from_browser(headers)):
             await _refuse(scope, send)
+        elif scope["path"] == "/_door":
+            await _answer(send, 200, str(os.getpid()).encode())
         elif is_for_cloud:
             await app(scope, receive, send)
         else:
@@ -69,9 +72,13 @@ async def _refuse(scope: Scope, send: Any) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
+    await _answer(send, 403, _REFUSAL)
+
+
+async def _answer(send: Any, status: int, text: bytes) -> None:
     fields = [(b"content-type", b"text/plain"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 403, "headers": fields})
-    await send({"type": "http.response.body", "body": _REFUSAL})
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": text})
 
 
 def _stop_with_parent() -> None:

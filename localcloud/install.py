@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import http.client
 import io
 import os
 import platform
@@ -34,12 +35,24 @@ NODE_FOLDER = ROOT / ".venv" / "lib" / "python3.13" / "site-packages" / "nodejs_
 _PYTHON_VERSION = "3.13"
 _STAMP = LOCAL / "installed"
 _INPUTS = ("uv.lock", "package-lock.json", "backend/api/runtime/requirements.txt")
+# One of each thing that is installed: whoever removes one gets it back.
+_PARTS = (
+    PYTHON,
+    NODE_FOLDER / "node",
+    ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk",
+    EMULATOR_PYTHON,
+)
+# The caller's settings of uv that say how to reach the network; others would change what is
+# installed, and so would all of npm's.
+_KEPT_UV_SETTINGS = ("UV_HTTP_TIMEOUT", "UV_PYTHON_INSTALL_MIRROR")
 _NETWORK_HINT = "If this machine is offline, connect it; behind a proxy, set HTTPS_PROXY."
 
 
 def main() -> None:
     """Install what is missing, and run the module that the arguments name, if they do."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     try:
         install()
     except Failure as failure:
@@ -50,7 +63,10 @@ def main() -> None:
     if len(sys.argv) == 1:
         return
     module, *arguments = sys.argv[1:]
-    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {module} import main; main()"
+    # Until main() has its own handlers, Ctrl-C ends it without a word.
+    quiet = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    start = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); " if quiet else ""
+    start += f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {module} import main; main()"
     os.execv(PYTHON, [str(PYTHON), "-I", "-c", start, *arguments])  # noqa: S606
 
 
@@ -58,9 +74,14 @@ def install() -> None:
     """Install what uv.lock and package-lock.json name, unless it is there."""
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "install.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two scripts may be started at once
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Waiting for another start, which is installing")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         wanted = _wanted()
-        if _STAMP.exists() and _STAMP.read_text() == wanted:
+        is_whole = all(path.exists() for path in _PARTS)
+        if is_whole and _STAMP.exists() and _STAMP.read_text() == wanted:
             return
         say("Installing into the checkout (only when something new is locked)")
         _STAMP.unlink(missing_ok=True)
@@ -78,7 +99,7 @@ def _install_all() -> None:
     with step("Python packages"):
         _run(sync, {**environment, "UV_PROJECT_ENVIRONMENT": str(ROOT / ".venv")})
     with step("AWS CDK CLI"):
-        npm = [str(ROOT / ".venv" / "bin" / "npm"), "ci", "--ignore-scripts"]
+        npm = [str(ROOT / ".venv" / "bin" / "npm"), "ci", "--ignore-scripts", "--include=dev"]
         path = f"{NODE_FOLDER}{os.pathsep}{ROOT / '.venv' / 'bin'}{os.pathsep}{environment['PATH']}"
         _run([*npm, "--no-audit", "--no-fund"], {**environment, "PATH": path})
     with step("local cloud"):
@@ -102,16 +123,20 @@ def _environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}
-        and not name.startswith(("UV_PYTHON", "UV_PROJECT", "npm_config_"))
+        if name not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "NODE_ENV", "NODE_OPTIONS"}
+        and (name in _KEPT_UV_SETTINGS or not name.upper().startswith(("UV_", "NPM_CONFIG_")))
     }
+    temporary = LOCAL / "tmp"
+    temporary.mkdir(exist_ok=True)
     return {
         **kept,
+        "TMPDIR": str(temporary),
         "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
         "UV_PYTHON_INSTALL_DIR": str(LOCAL / "python"),
         # The machine's certificate authorities, for those behind a proxy that has its own.
         "UV_SYSTEM_CERTS": "1",
         "NODE_USE_SYSTEM_CA": "1",
+        "NODE_DISABLE_COMPILE_CACHE": "1",
         "npm_config_cache": str(LOCAL / "cache" / "npm"),
         "npm_config_update_notifier": "false",
     }
@@ -131,7 +156,7 @@ def _uv() -> str:
         # The address comes from uv.lock, and what it gives is checked.
         with urllib.request.urlopen(url, timeout=60, context=_tls()) as answer:  # noqa: S310
             wheel = answer.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise Failure(f"uv could not be downloaded ({error}). {_NETWORK_HINT}") from None
     if hashlib.sha256(wheel).hexdigest() != wheels[url]:
         raise Failure(f"What was downloaded as uv {version} is not what uv.lock has; try again.")

@@ -10,8 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from localcloud.progress import Failure
-
 _POLL_SECONDS: Final = 0.05
 _GRACE_SECONDS: Final = 15.0
 
@@ -31,7 +29,8 @@ class Interruption:
     def __init__(self) -> None:
         self._signal: int | None = None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._note)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                signal.signal(number, self._note)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._signal = self._signal or number
@@ -70,22 +69,6 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-
-def finish(
-    process: subprocess.Popen[bytes], interruption: Interruption, *, what: str, log: Path
-) -> None:
-    """Wait for a program that start() started.
-
-    Raises Failure with the program's output when it fails, and Interrupted; neither leaves
-    it running.
-    """
-    try:
-        interruption.wait_until(lambda: process.poll() is not None)
-    finally:
-        stop_session(process, grace_seconds=0)
-    if process.returncode:
-        raise Failure(f"{what} failed; its output is above.", log.read_text(errors="replace"))
 
 
 def stop_session(

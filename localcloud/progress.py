@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -26,16 +27,23 @@ def step(name: str) -> Iterator[None]:
     say(f"  {name} ...", end="")
     try:
         yield
-    except BaseException:
+    except Failure:
         say(f" failed after {time.monotonic() - started:.1f} s")
+        raise
+    except BaseException:
+        say(f" stopped after {time.monotonic() - started:.1f} s")
         raise
     say(f" {time.monotonic() - started:.1f} s")
 
 
 def say(text: str, end: str = "\n") -> None:
     """Print for a person: to standard error, so that a command's own output stays its own."""
-    sys.stderr.write(text + end)
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(text + end)
+        sys.stderr.flush()
+    except OSError:
+        # Nobody reads any more, the terminal was closed; what has to be cleaned up still has to be.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def explain(failure: Failure) -> None:

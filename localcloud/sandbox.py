@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,8 @@ FOLDER = LOCAL / "sandbox"
 _PORT: Final = 8787
 _READY_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 15.0
+_RUN: Final = "run-"
+_COMMAND_NOT_EXECUTABLE: Final = 126
 _COMMAND_NOT_FOUND: Final = 127
 
 _DESCRIPTION: Final = """\
@@ -118,15 +120,17 @@ def _stop_and_say(cloud: Emulator) -> None:
     if not cloud.stop():
         say("")
         raise Failure("The local cloud had to be killed: what changed since its start is lost.")
-    say(" the users are kept for the next start.")
+    say(" what the local cloud holds is kept for the next start.")
 
 
 def _run(command: list[str], interruption: Interruption) -> int:
     if not shutil.which(command[0]):
-        say(f"There is no command {command[0]!r}: correct it, or give its path.")
+        say(f"{command[0]!r} is no command that can be run: correct it, or make it executable.")
         return _COMMAND_NOT_FOUND
+    _remove_what_the_killed_left()
+    prefix = f"{_RUN}{os.getpid()}-"
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=LOCAL, prefix="run-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=LOCAL, prefix=prefix)))
         cloud = Emulator(folder, emulator.free_port())
         stack.callback(cloud.stop)
         _start(cloud, folder, interruption)
@@ -134,36 +138,79 @@ def _run(command: list[str], interruption: Interruption) -> int:
         return _run_command(command, environment, interruption)
 
 
+def _remove_what_the_killed_left() -> None:
+    for folder in LOCAL.glob(f"{_RUN}*"):
+        process = int(folder.name.removeprefix(_RUN).split("-")[0])
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _run_command(
     command: list[str], environment: dict[str, str], interruption: Interruption
 ) -> int:
-    # At a terminal the command stays in our process group, so that it has the keyboard and gets
-    # Ctrl-C by itself. Elsewhere it has a group of its own, all of which can be ended.
-    at_terminal = sys.stdin.isatty() and os.getpgrp() == os.getpid()
-    process = subprocess.Popen(command, env=environment, process_group=None if at_terminal else 0)
     try:
-        interruption.wait_until(lambda: process.poll() is not None)
+        # A group of its own, all of which can be ended.
+        process = subprocess.Popen(command, env=environment, process_group=0)
+    except OSError as error:
+        say(f"{command[0]!r} can't be run ({error.strerror}): is it a program for this machine?")
+        return _COMMAND_NOT_EXECUTABLE
+    try:
+        with _terminal_for(process) as handle_stop:
+
+            def has_ended() -> bool:
+                handle_stop()
+                return process.poll() is not None
+
+            interruption.wait_until(has_ended)
     except Interrupted as interrupted:
-        if not at_terminal:
-            os.killpg(process.pid, interrupted.signal_number)
-        elif interrupted.signal_number != signal.SIGINT:
-            process.send_signal(interrupted.signal_number)
+        os.killpg(process.pid, interrupted.signal_number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_SECONDS)
         raise
     finally:
-        process.kill()
-        if not at_terminal:
-            processes.kill_group(process.pid)
+        processes.kill_group(process.pid)
         process.wait()
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+@contextmanager
+def _terminal_for(process: subprocess.Popen[bytes]) -> Iterator[Callable[[], None]]:
+    """Give the command's group the terminal, if we have it: its keyboard, Ctrl-C and Ctrl-Z.
+
+    Yields what has to be called again and again, to stop with the command when it is stopped.
+    """
+    terminal = sys.stdin.fileno() if sys.stdin else -1
+    if not os.isatty(terminal) or os.tcgetpgrp(terminal) != os.getpgrp():
+        yield lambda: None
+        return
+    # In the background, whoever changes the terminal's group is stopped, or ignores this signal.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+
+    def hand_over() -> None:
+        os.tcsetpgrp(terminal, process.pid)
+        os.killpg(process.pid, signal.SIGCONT)
+
+    def stop_with_it() -> None:
+        with suppress(ChildProcessError):  # it has ended
+            if os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG):
+                os.tcsetpgrp(terminal, os.getpgrp())
+                os.kill(os.getpid(), signal.SIGSTOP)
+                hand_over()
+
+    hand_over()
+    try:
+        yield stop_with_it
+    finally:
+        os.tcsetpgrp(terminal, os.getpgrp())
 
 
 def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> None:
     """Start the cloud, deploy to it, and wait until the API answers."""
     # Every SDK, in this process and in what it starts, finds the local cloud and nothing else.
     os.environ.update(emulator.aws_environment(cloud.endpoint))
-    deployment = Deployment(folder, cloud.endpoint)
+    deployment = Deployment(folder, cloud)
     try:
         # Synthesizing takes longest and needs no cloud: it goes on beside the next two steps.
         deployment.start_synthesis()
@@ -189,7 +236,7 @@ def _await_answer(cloud: Emulator, interruption: Interruption) -> None:
             raise Failure(
                 "The API does not answer; the local cloud's log is above.", cloud.read_log()
             )
-        return emulator.answers(f"{cloud.endpoint}/health")
+        return emulator.get(f"{cloud.endpoint}/health") is not None
 
     interruption.wait_until(is_ready)
 

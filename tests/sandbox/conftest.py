@@ -26,6 +26,13 @@ sandbox.main()
 """
 
 
+def run_elsewhere(folder: Path, *arguments: str) -> None:
+    """Become a sandbox with its data in the folder."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", _ELSEWHERE, str(folder), str(ROOT), *arguments]
+    os.execve(sys.executable, command, environment)  # noqa: S606
+
+
 class Sandbox:
     """A started ./scripts/sandbox, and everything that it started."""
 

@@ -1,6 +1,7 @@
 """./scripts/sandbox itself: what it keeps, what it leaves, and whom it can't reach."""
 
 import os
+import pty
 import re
 import signal
 import socket
@@ -14,9 +15,16 @@ import psutil
 import pytest
 
 from localcloud.install import LOCAL
-from tests.sandbox.conftest import Sandbox
+from tests.sandbox.conftest import Sandbox, run_elsewhere
 
 type Start = Callable[..., Sandbox]
+
+
+def _read_until(terminal: int, pattern: bytes) -> bytes:
+    output = b""
+    while not (found := re.search(pattern, output)):
+        output += os.read(terminal, 1024)
+    return found[1]
 
 
 def endpoint_in(output: str) -> str:
@@ -61,10 +69,29 @@ def test_users_stay_for_the_next_start_and_nothing_else_does(start: Start, port:
     assert httpx.get(f"{endpoint}/users/jane", timeout=30).status_code == 404
 
 
-def test_when_it_is_killed_nothing_goes_on(start: Start, port: int) -> None:
+def test_when_it_is_killed_nothing_goes_on_and_damage_is_not_made_worse(
+    start: Start, port: int, tmp_path: Path
+) -> None:
     sandbox = start("--port", str(port))
     sandbox.read_until("Ctrl-C stops it")
     sandbox.signal(signal.SIGKILL)
+    assert sandbox.left_running() == []
+
+    [state] = tmp_path.glob("sandbox/state/**/dynamodb.json")
+    state.write_bytes(damaged := state.read_bytes()[:-20])
+    again = start("--port", str(port))
+    assert again.finish() == 1
+    assert "can't be read; its log is above. Repair it, or start with --fresh" in again.output
+    assert state.read_bytes() == damaged
+
+
+def test_when_the_cloud_is_killed_it_says_so(start: Start, port: int) -> None:
+    sandbox = start("--port", str(port))
+    sandbox.read_until("Ctrl-C stops it")
+    [cloud] = psutil.Process(sandbox.process.pid).children()
+    cloud.kill()
+    assert sandbox.finish() == 1
+    assert sandbox.output.endswith("The local cloud ended by itself; its log is above.\n")
     assert sandbox.left_running() == []
 
 
@@ -91,11 +118,28 @@ class TestCommand:
         assert sandbox.left_running() == []
         assert set(LOCAL.iterdir()) == before
 
+    def test_at_a_terminal_it_has_the_keyboard_and_its_children_end_with_it(
+        self, tmp_path: Path
+    ) -> None:
+        script = "trap 'echo trapped' INT; sleep 1000 & echo child $!; read a || read a; exit 7"
+        process, terminal = pty.fork()
+        if process == 0:
+            run_elsewhere(tmp_path / "sandbox", "--", "sh", "-c", script)
+        child = int(_read_until(terminal, rb"child (\d+)"))
+        os.write(terminal, b"\x03")  # Ctrl-C
+        _read_until(terminal, rb"(trapped)")
+        os.write(terminal, b"hello\n")
+        _, status = os.waitpid(process, 0)
+        assert os.waitstatus_to_exitcode(status) == 7
+        os.close(terminal)
+        psutil.wait_procs([psutil.Process(child)] if psutil.pid_exists(child) else [], timeout=10)
+        assert not psutil.pid_exists(child)
+
     def test_an_unknown_command_is_refused_before_anything_starts(self, start: Start) -> None:
         sandbox = start("--", "no-such-command")
         assert sandbox.finish() == 127
         assert sandbox.output == (
-            "There is no command 'no-such-command': correct it, or give its path.\n"
+            "'no-such-command' is no command that can be run: correct it, or make it executable.\n"
         )
 
 

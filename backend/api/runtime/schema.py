@@ -47,7 +47,7 @@ def _text(max_length: int) -> Schema:
         "minLength": 1,
         "maxLength": max_length,
         "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]*$",
-        "description": f"1 to {max_length} characters, none of them a control character",
+        "description": f"a string of 1 to {max_length} characters without control characters",
     }
 
 
