@@ -37,10 +37,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def is_taken(port: int) -> bool:
-    """Whether somebody listens on this port of the loopback."""
+def require_free(port: int) -> None:
+    """Raises Failure when somebody listens on this port of the loopback."""
     with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
+        if probe.connect_ex((HOST, port)) == 0:
+            raise Failure(
+                f"Port {port} is taken by another program: stop it, or choose one with --port."
+            )
 
 
 def get(url: str) -> str | None:
@@ -102,6 +105,8 @@ class Emulator:
         process = str(self._process.pid)
 
         def is_ready() -> bool:
+            if self.has_ended():
+                require_free(self._port)
             if self.has_ended() or time.monotonic() > deadline:
                 raise Failure("The local cloud did not start; its log is above.", self.read_log())
             # Another program may have taken the port meanwhile, another checkout's cloud even.

@@ -94,10 +94,7 @@ def _serve(arguments: argparse.Namespace, interruption: Interruption) -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_only_one(FOLDER / "lock", port))
-        if emulator.is_taken(port):
-            raise Failure(
-                f"Port {port} is taken by another program: stop it, or choose one with --port."
-            )
+        emulator.require_free(port)
         if arguments.fresh:
             for path in ("state", "s3"):
                 shutil.rmtree(FOLDER / path, ignore_errors=True)

@@ -97,26 +97,30 @@ def test_when_the_cloud_is_killed_it_says_so(start: Start, port: int) -> None:
 
 class TestCommand:
     def test_its_status_is_the_exit_status_and_nothing_is_left(self, start: Start) -> None:
-        before = set(LOCAL.iterdir())
         script = 'echo "$API_ENDPOINT" "$AWS_ENDPOINT_URL"; sleep 1000 & echo started; exit 7'
         sandbox = start("--", "sh", "-c", script)
         sandbox.read_until("started")
         assert sandbox.finish() == 7
         assert re.search(r"^(http://127.0.0.1:\d+) \1$", sandbox.output, re.MULTILINE)
         assert sandbox.left_running() == []
-        assert set(LOCAL.iterdir()) == before
+        assert not list(LOCAL.glob(f"run-{sandbox.process.pid}-*"))
+
+    def test_what_a_killed_one_left_is_removed(self, start: Start) -> None:
+        left = LOCAL / "run-999999999-left"  # no system gives a process such a number
+        left.mkdir()
+        start("--", "true").finish()
+        assert not left.exists()
 
     @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     def test_an_interruption_ends_the_command_too(
         self, start: Start, number: signal.Signals, status: int
     ) -> None:
-        before = set(LOCAL.iterdir())
         sandbox = start("--", "sh", "-c", "echo started; sleep 1000; echo not reached")
         sandbox.read_until("started")
         assert sandbox.signal(number) == status
         assert "not reached" not in sandbox.output
         assert sandbox.left_running() == []
-        assert set(LOCAL.iterdir()) == before
+        assert not list(LOCAL.glob(f"run-{sandbox.process.pid}-*"))
 
     def test_at_a_terminal_it_has_the_keyboard_and_its_children_end_with_it(
         self, tmp_path: Path

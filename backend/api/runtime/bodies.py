@@ -10,6 +10,7 @@ from models import Document
 JSON: Final = ("application/json",)
 MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
 
+_PLAIN: Final = "identity"
 MAX_BYTES: Final = 64 * 1024
 # A user has two levels; validation and encoding have limits of their own, far above this.
 _MAX_DEPTH: Final = 32
@@ -29,6 +30,8 @@ def read_object(event: dict[str, Any], accepted: tuple[str, ...], *, header: str
     content = base64.b64decode(body) if encoded else body.encode(errors="surrogatepass")
     if not content:
         raise MalformedRequest("Send a JSON object in the body.")
+    if event["headers"].get("content-encoding", _PLAIN).strip().lower() != _PLAIN:
+        raise UnsupportedMediaType((_PLAIN,), "Accept-Encoding", field="Content-Encoding")
     if not _is_accepted(event["headers"].get("content-type", ""), accepted):
         raise UnsupportedMediaType(accepted, header)
     if len(content) > MAX_BYTES:

@@ -91,11 +91,13 @@ class ContentTooLarge(RequestError):
 
 
 class UnsupportedMediaType(RequestError):
-    """A body of a media type that the call doesn't take."""
+    """A body of a media type, or in a content coding, that the call doesn't take."""
 
-    def __init__(self, accepted: tuple[str, ...], header: str) -> None:
-        """header: the response field that lists `accepted`."""
-        super().__init__(f"Send the header Content-Type: {accepted[0]}.")
+    def __init__(
+        self, accepted: tuple[str, ...], header: str, *, field: str = "Content-Type"
+    ) -> None:
+        """field: of the request, and wrong; header: of the response, which lists `accepted`."""
+        super().__init__(f"Send the header {field}: {accepted[0]}.")
         self.accepted = accepted
         self.header = header
 

@@ -503,6 +503,14 @@ def test_only_a_patch_is_a_merge_patch(client: Client, method: str, path: str) -
 
 
 @every_body
+def test_refuses_a_compressed_body(client: Client, method: str, path: str) -> None:
+    answer = client.send(method, path, {}, headers={"content-encoding": "gzip"})
+    assert answer.status == 415
+    assert answer.headers["Accept-Encoding"] == "identity"
+    assert answer.document["detail"] == "Send the header Content-Encoding: identity."
+
+
+@every_body
 def test_takes_a_base64_encoded_body(client: Client, method: str, path: str) -> None:
     if method != "POST":
         client.create()
