@@ -106,7 +106,11 @@ def _serve(arguments: argparse.Namespace, interruption: Interruption) -> int:
             interruption.wait_until(cloud.has_ended)
         except Interrupted:
             return 0
-        raise Failure("The local cloud ended by itself; its log is above.", cloud.read_log())
+        raise Failure(
+            "The local cloud ended by itself, its log is above: unless that says that it saved, "
+            "what changed since its start is lost.",
+            cloud.read_log(),
+        )
 
 
 def _stop_and_say(cloud: Emulator) -> None:

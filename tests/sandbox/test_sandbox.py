@@ -91,7 +91,8 @@ def test_when_the_cloud_is_killed_it_says_so(start: Start, port: int) -> None:
     [cloud] = psutil.Process(sandbox.process.pid).children()
     cloud.kill()
     assert sandbox.finish() == 1
-    assert sandbox.output.endswith("The local cloud ended by itself; its log is above.\n")
+    assert "The local cloud ended by itself, its log is above" in sandbox.output
+    assert sandbox.output.endswith("what changed since its start is lost.\n")
     assert sandbox.left_running() == []
 
 
