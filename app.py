@@ -17,7 +17,7 @@ def main() -> None:
     """Synthesize the stack of the environment that the context names."""
     app = cdk.App()
     environment = _environment(app.node.get_context("environment"))
-    name = f"{constants.APP_NAME}-{environment.name}"
+    name = environment.stack_name
     if (developer := app.node.try_get_context("developer")) is not None:
         name = f"{name}-{_checked(developer)}"
     Backend(app, name, environment=environment)

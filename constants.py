@@ -46,6 +46,11 @@ class Environment:
     point_in_time_recovery: bool
     log_retention: logs.RetentionDays
 
+    @property
+    def stack_name(self) -> str:
+        """By hand or by the pipeline, an environment is one and the same stack."""
+        return f"{APP_NAME}-{self.name}"
+
 
 # What ./scripts/sandbox deploys.
 LOCAL: Final = Environment(

@@ -97,9 +97,9 @@ class Toolchain(cdk.Stack):
 
     def _deploy(self, environment: constants.Environment, pipeline: pipelines.CodePipeline) -> None:
         stage = cdk.Stage(self, environment.name)
-        # The name that app.py gives: by hand or by the pipeline, it is one and the same stack.
-        name = f"{constants.APP_NAME}-{environment.name}"
-        backend = Backend(stage, "Backend", environment=environment, stack_name=name)
+        backend = Backend(
+            stage, "Backend", environment=environment, stack_name=environment.stack_name
+        )
         smoke_test = pipelines.ShellStep(
             "SmokeTest",
             commands=list(_SMOKE_TEST),

@@ -83,7 +83,7 @@ class Emulator:
 
     def __init__(self, folder: Path, port: int) -> None:
         self.endpoint = f"http://{HOST}:{port}"
-        self.log = folder / "emulator.log"
+        self._log = folder / "emulator.log"
         self._folder = folder
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
@@ -93,12 +93,12 @@ class Emulator:
         temporary = self._folder / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        self.log.unlink(missing_ok=True)
+        self._log.unlink(missing_ok=True)
         self._process = processes.start(
             [str(EMULATOR_PYTHON), "-I", str(_CHILD), API_ID],
             self._environment(temporary),
             folder=self._folder,
-            log=self.log,
+            log=self._log,
             stdin=subprocess.PIPE,
         )
         deadline = time.monotonic() + _START_SECONDS
@@ -138,7 +138,7 @@ class Emulator:
 
     def read_log(self) -> str:
         """What it wrote."""
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def _environment(self, temporary: Path) -> dict[str, str]:
         # Nothing of the caller's: the functions that it runs inherit this.

@@ -74,6 +74,16 @@ def then(fault: Fault, action: Callable[[], object]) -> Fault:
     return faulty
 
 
+def moving_email(others: DynamoDBUsers) -> Fault:
+    """Another client's transaction, which moves jane's email, holds her item already."""
+    refusal = cancelled("TransactionConflict", "ConditionalCheckFailed")
+    return then(refusal, lambda: others.update("jane", change_to(email="moved@example.com")))
+
+
+def move_to_berlin(others: DynamoDBUsers) -> None:
+    others.update("jane", lambda state: state.changed({**state.members, "state": "Berlin"}))
+
+
 def change_only(expected: User) -> Callable[[User], User]:
     """A change with an If-Match."""
 
@@ -225,10 +235,7 @@ class TestFaults:
         before = user()
         users.create(before)
 
-        def write() -> None:
-            others.update("jane", lambda s: s.changed({**s.members, "state": "Berlin"}))
-
-        line.fail("TransactWriteItems", then(lost_answer, write))
+        line.fail("TransactWriteItems", then(lost_answer, lambda: move_to_berlin(others)))
         assert users.update("jane", change_only(before)).version == 2
         assert users.get("jane").members == {
             "status": "active",
@@ -249,10 +256,7 @@ class TestFaults:
     ) -> None:
         users.create(user())
 
-        def write() -> None:
-            others.update("jane", lambda s: s.changed({**s.members, "state": "Berlin"}))
-
-        line.fail("TransactWriteItems", then(CONFLICT, write))
+        line.fail("TransactWriteItems", then(CONFLICT, lambda: move_to_berlin(others)))
         users.update("jane", lambda s: s.changed({**s.members, "given_name": "Jane"}))
         assert users.get("jane").version == 3
         assert users.get("jane").members["state"] == "Berlin"
@@ -263,11 +267,7 @@ class TestFaults:
     ) -> None:
         users.create(user(email="jane@example.com"))
 
-        def move() -> None:
-            others.update("jane", change_to(email="moved@example.com"))
-
-        refusal = cancelled("TransactionConflict", "ConditionalCheckFailed")
-        line.fail("TransactWriteItems", then(refusal, move))
+        line.fail("TransactWriteItems", moving_email(others))
         changed = users.update("jane", change_to(**({"email": email} if email else {})))
         assert changed.members.get("email") == email
 
@@ -276,11 +276,7 @@ class TestFaults:
     ) -> None:
         users.create(user(email="jane@example.com"))
 
-        def move() -> None:
-            others.update("jane", change_to(email="moved@example.com"))
-
-        refusal = cancelled("TransactionConflict", "ConditionalCheckFailed")
-        line.fail("TransactWriteItems", then(refusal, move))
+        line.fail("TransactWriteItems", moving_email(others))
         users.delete("jane", permit)
         assert items() == []
 

@@ -23,7 +23,7 @@ from botocore import exceptions as sdk
 from botocore.config import Config
 
 from errors import EmailTaken, Unavailable, UsernameTaken, UserNotFound
-from items import email_item, email_key, email_of, to_user, user_item, user_key
+from items import NOWHERE, email_item, email_key, email_of, to_user, user_item, user_key
 from models import User
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class DynamoDBUsers:
     def check(self) -> None:
         """See Users."""
         try:
-            self._get({"pk": {"S": "health"}, "sk": {"S": "health"}})
+            self._get(NOWHERE)
         except sdk.ClientError as error:
             raise Unavailable(error.response["Error"]["Code"]) from error
         except sdk.BotoCoreError as error:

@@ -78,19 +78,15 @@ class Unavailable(UserError):
         self.reason = reason
 
 
-class RequestError(UserError):
-    """The request, rather than the user in it, is wrong."""
-
-
-class MalformedRequest(RequestError):
+class MalformedRequest(UserError):
     """A body or a header that can't be read."""
 
 
-class ContentTooLarge(RequestError):
+class ContentTooLarge(UserError):
     """A body over the limit."""
 
 
-class UnsupportedMediaType(RequestError):
+class UnsupportedMediaType(UserError):
     """A body of a media type, or in a content coding, that the call doesn't take."""
 
     def __init__(
@@ -102,14 +98,14 @@ class UnsupportedMediaType(RequestError):
         self.header = header
 
 
-class PathNotFound(RequestError):
+class PathNotFound(UserError):
     """No route has this path."""
 
     def __init__(self) -> None:
         super().__init__("There is nothing at this path; correct it.")
 
 
-class MethodNotAllowed(RequestError):
+class MethodNotAllowed(UserError):
     """The path has routes, but none for this method."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:

@@ -7,14 +7,15 @@ from typing import NamedTuple
 from errors import MalformedRequest, NotModified, PreconditionFailed
 from models import User
 
-_ENTITY_TAG = re.compile(r'(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"')
-_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-_LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
+_OPAQUE_TAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
+_ENTITY_TAG = re.compile(rf"(?P<weak>W/)?(?P<tag>{_OPAQUE_TAG})")
+_ANY_TAG = rf"(?:W/)?{_OPAQUE_TAG}"
+_LIST = re.compile(rf"[ \t,]*{_ANY_TAG}(?:[ \t]*,[ \t,]*{_ANY_TAG})*[ \t,]*")
 _ANY = "*"
 
 
 class _Condition(NamedTuple):
-    """Entity tags that were listed, without quotes; both None for `*`."""
+    """Entity tags that were listed, with their quotes; both None for `*`."""
 
     strong: frozenset[str] | None
     weak: frozenset[str] | None
@@ -45,7 +46,7 @@ def entity_tag(etag: str) -> str:
 
 
 def _matches(tags: frozenset[str] | None, user: User) -> bool:
-    return tags is None or user.etag in tags
+    return tags is None or entity_tag(user.etag) in tags
 
 
 def _parsed(headers: Mapping[str, str], name: str) -> _Condition | None:
