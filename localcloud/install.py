@@ -50,9 +50,11 @@ _NETWORK_HINT = "If this machine is offline, connect it; behind a proxy, set HTT
 
 def main() -> None:
     """Install what is missing, and run the module that the arguments name, if they do."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+    # A shell's background job ignores SIGINT until it says otherwise.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _exit)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, _exit)
     try:
         install()
     except Failure as failure:
@@ -64,10 +66,13 @@ def main() -> None:
         return
     module, *arguments = sys.argv[1:]
     # Until main() has its own handlers, Ctrl-C ends it without a word.
-    quiet = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
-    start = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); " if quiet else ""
+    start = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     start += f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {module} import main; main()"
     os.execv(PYTHON, [str(PYTHON), "-I", "-c", start, *arguments])  # noqa: S606
+
+
+def _exit(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def install() -> None:

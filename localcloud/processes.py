@@ -28,9 +28,10 @@ class Interruption:
 
     def __init__(self) -> None:
         self._signal: int | None = None
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-                signal.signal(number, self._note)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+            signal.signal(signal.SIGHUP, self._note)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._signal = self._signal or number
