@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from localcloud import processes
-from localcloud.install import EMULATOR_PYTHON
+from localcloud.install import EMULATOR_PYTHON, ROOT
 from localcloud.processes import Interruption
 from localcloud.progress import Failure
 
@@ -22,7 +22,9 @@ ACCOUNT: Final = "000000000000"
 # Whose door leads to the API: constants.LOCAL has the API made with this id.
 API_ID: Final = "5e7ca11e"
 
-_CHILD: Final = Path(__file__).with_name("emulator_process.py")
+_MAIN: Final = f"""\
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from localcloud.emulator_process import main; main({API_ID!r})"""
 _START_SECONDS: Final = 60.0
 # What the emulator logs when it goes on without the data that it can't read.
 _UNREADABLE: Final = "Persistence: failed to load"
@@ -95,7 +97,7 @@ class Emulator:
         temporary.mkdir(parents=True)
         self._log.unlink(missing_ok=True)
         self._process = processes.start(
-            [str(EMULATOR_PYTHON), "-I", str(_CHILD), API_ID],
+            [str(EMULATOR_PYTHON), "-I", "-c", _MAIN],
             self._environment(temporary),
             folder=self._folder,
             log=self._log,

@@ -1,13 +1,4 @@
-"""Runs the emulator behind a front door; runs in the emulator's own environment.
-
-The door is there because the emulator does what anybody asks for, a page in the developer's browser
-included, and because its address of the API is long:
-
-- A call that carries an AWS signature, or whose path begins with /_, is for the emulator. No
-  browser makes one, so that what a browser sends is refused.
-- Every other call is for the API, whose paths begin at the root of the address.
-- Calls that name another host are refused: a page could have had its own name lead here.
-- The door itself answers at /_door, with the number of its process.
+"""Runs the emulator behind its door; runs in the emulator's own environment.
 
 It stops when it is told to, or when what started it is gone: its standard input is a pipe whose
 other end its parent holds, and which closes however the parent ends. Stopping is when it saves its
@@ -16,79 +7,22 @@ data.
 
 import os
 import signal
-import sys
 import threading
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import ministack.app  # type: ignore[import-not-found]  # is in the emulator's environment
 
-type Scope = dict[str, Any]
-type App = Callable[[Scope, Any, Callable[[dict[str, Any]], Awaitable[None]]], Awaitable[None]]
-
-_REFUSAL = b"This is the local cloud's own door: pages in a browser and other hosts are refused.\n"
+from localcloud.door import behind_door
 
 
-def behind_door(app: App, *, port: str, api_id: str) -> App:
-    """The ASGI application `app` behind the door."""
-    hosts = {f"{host}:{port}".encode() for host in ("127.0.0.1", "localhost")}
-
-    async def door(scope: Scope, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await app(scope, receive, send)
-            return
-        headers = dict(scope["headers"])
-        is_for_cloud = scope["path"].startswith("/_") or _is_signed(scope, headers)
-        if headers.get(b"host") not in hosts or (is_for_cloud and _is_from_browser(headers)):
-            await _refuse(scope, send)
-        elif scope["path"] == "/_door":
-            await _answer(send, 200, str(os.getpid()).encode())
-        elif is_for_cloud:
-            await app(scope, receive, send)
-        else:
-            await app(_for_api(scope, api_id), receive, send)
-
-    return door
-
-
-def _is_signed(scope: Scope, headers: dict[bytes, bytes]) -> bool:
-    return (
-        headers.get(b"authorization", b"").startswith(b"AWS4-HMAC-SHA256")
-        or b"x-amz-signature=" in scope["query_string"].lower()
+def main(api_id: str) -> None:
+    """Serve until the end; api_id is the API that the door leads to."""
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    ministack.app.app = behind_door(
+        ministack.app.app, port=os.environ["GATEWAY_PORT"], api_id=api_id
     )
-
-
-def _is_from_browser(headers: dict[bytes, bytes]) -> bool:
-    return b"origin" in headers or any(name.startswith(b"sec-fetch-") for name in headers)
-
-
-def _for_api(scope: Scope, api_id: str) -> Scope:
-    prefix = f"/_aws/execute-api/{api_id}"
-    raw_path = prefix.encode() + scope["raw_path"]
-    return {**scope, "path": prefix + scope["path"], "raw_path": raw_path}
-
-
-async def _refuse(scope: Scope, send: Any) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    await _answer(send, 403, _REFUSAL)
-
-
-async def _answer(send: Any, status: int, text: bytes) -> None:
-    fields = [(b"content-type", b"text/plain"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": text})
+    ministack.app.main()
 
 
 def _stop_with_parent() -> None:
     os.read(0, 1)  # returns when the pipe closes; nothing is ever written to it
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    threading.Thread(target=_stop_with_parent, daemon=True).start()
-    ministack.app.app = behind_door(
-        ministack.app.app, port=os.environ["GATEWAY_PORT"], api_id=sys.argv.pop(1)
-    )
-    ministack.app.main()
