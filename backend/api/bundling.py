@@ -1,20 +1,22 @@
 """Builds the Lambda function's asset: locked wheels for its platform, its code, valid bytecode.
 
-No Docker: uv picks the wheels. Dependencies are built once for each lock and platform and then
-linked, so that a change of the code costs a second.
+No Docker: uv picks the wheels. The asset is the very archive that Lambda gets, the same bytes each
+time, so that its digest says whether code is deployed. The dependencies are archived once for each
+lock and platform; a change of the code adds to a copy of that, and costs a quarter of a second.
 """
 
 import hashlib
-import os
 import platform as host
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from uv import find_uv_bin
 
@@ -24,6 +26,12 @@ RUNTIME: Final = Path(__file__).parent / "runtime"
 
 _DEPLOYED_TO = "/var/task"
 _CACHE: Final = Path(__file__).parents[2] / ".local" / "assets"
+# So that a day of edits doesn't fill the disk: each is as large as the dependencies.
+_KEPT: Final = 8
+
+_ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+# Lambda runs the function as another user, and the builder's umask must not keep it out.
+_READABLE: Final = (stat.S_IFREG | 0o644) << 16
 
 # Of botocore's 440 services the function calls one; the others are nine tenths of its size.
 _SDK_DATA: Final = Path("botocore", "data")
@@ -50,11 +58,18 @@ HOST: Final = Platform(
 )
 
 
-def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Path:
-    """The folder to deploy for the code in `source`, which holds a requirements.txt with hashes.
+class Asset(NamedTuple):
+    """The archive to deploy, and a digest of all that it was made from."""
 
-    Raises RuntimeError when a wheel can't be had, or when the dependencies aren't what the
-    build expects.
+    path: Path
+    digest: str
+
+
+def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
+    """What to deploy for the code in `source`, which holds a requirements.txt with hashes.
+
+    Raises RuntimeError when a wheel can't be had, when the dependencies aren't what the build
+    expects, or when the code can't be compiled.
     """
     if sys.version_info[:2] != PYTHON_VERSION:
         raise RuntimeError(
@@ -62,36 +77,49 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Path:
             f"makes; this is {sys.version_info[:2]}. Use .venv/bin/python."
         )
     dependencies = fetch_dependencies(source, platform, cache=cache)
-    code = [
-        path
+    code = {
+        path.relative_to(source): path.read_bytes()
         for path in sorted(source.rglob("*.py"))
         if "__pycache__" not in path.relative_to(source).parts
-    ]
-    digest = _digest(dependencies.name.encode(), *_named_contents(source, code))
+    }
+    digest = _digest(
+        dependencies.name.encode(),
+        *(part for path, content in code.items() for part in (str(path).encode(), content)),
+    )
 
-    def fill(folder: Path) -> None:
-        shutil.copytree(dependencies, folder, copy_function=os.link, dirs_exist_ok=True)
-        copies = [folder / path.relative_to(source) for path in code]
-        for path, copy in zip(code, copies, strict=True):
+    def make(folder: Path) -> Path:
+        copies = folder / "code"
+        for path, content in code.items():
+            copy = copies / path
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
-        _compile(copies, folder)
+            copy.write_bytes(content)
+        _compile(copies)
+        archive = folder / "function.zip"
+        shutil.copyfile(dependencies, archive)
+        _archive(copies, archive)
+        return archive
 
-    return _once(cache / f"function-{digest}", fill)
+    path = _once(cache / f"function-{digest}.zip", make)
+    for old in sorted(cache.glob("function-*.zip"), key=_age)[_KEPT:]:
+        old.unlink(missing_ok=True)
+    return Asset(path, digest)
 
 
 def fetch_dependencies(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Path:
-    """The folder with the compiled dependencies; needs the network the first time only."""
+    """An archive of the compiled dependencies; needs the network the first time only."""
     requirements = source / "requirements.txt"
     wheels = platform.wheels or host.platform()
     digest = _digest(requirements.read_bytes(), wheels.encode(), Path(__file__).read_bytes())
 
-    def fill(folder: Path) -> None:
-        _install(requirements, platform, folder)
-        _prune(folder)
-        _compile([folder], folder)
+    def make(folder: Path) -> Path:
+        packages, archive = folder / "packages", folder / "dependencies.zip"
+        _install(requirements, platform, packages)
+        _prune(packages)
+        _compile(packages)
+        _archive(packages, archive)
+        return archive
 
-    return _once(cache / f"dependencies-{digest}", fill)
+    return _once(cache / f"dependencies-{digest}.zip", make)
 
 
 def _install(requirements: Path, platform: Platform, folder: Path) -> None:
@@ -123,45 +151,45 @@ def _prune(folder: Path) -> None:
             path.unlink()
 
 
-def _compile(paths: list[Path], folder: Path) -> None:
+def _compile(folder: Path) -> None:
     # Lambda's file system is read-only, and the deployment resets the times of files: bytecode
     # that is checked against them would be stale, and compiled again at every cold start.
     # A process of its own, because what a process has imported shows in the bytecode it writes.
     command = [sys.executable, "-I", "-m", "compileall", "-q", "-s", str(folder)]
-    command += ["-p", _DEPLOYED_TO, "--invalidation-mode", "unchecked-hash", *map(str, paths)]
+    command += ["-p", _DEPLOYED_TO, "--invalidation-mode", "unchecked-hash", str(folder)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
         raise RuntimeError(f"The function could not be compiled:\n{done.stdout}{done.stderr}")
 
 
-def _once(folder: Path, fill: Callable[[Path], None]) -> Path:
-    """`folder`, filled unless it is there; it appears whole or not at all."""
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as building:
-        made = Path(building) / "asset"
-        made.mkdir()
-        fill(made)
-        # Lambda runs the function as another user, and the builder's umask must not keep it out.
-        for path in (made, *made.rglob("*")):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        try:
-            made.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else somebody else made the same
-                raise
-    return folder
+def _archive(folder: Path, archive: Path) -> None:
+    """Add every file below the folder to the archive; the same files give the same bytes."""
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as opened:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _ZIP_EPOCH)
+            entry.external_attr = _READABLE
+            opened.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
-def _named_contents(root: Path, paths: list[Path]) -> list[bytes]:
-    return [
-        part for path in paths for part in (str(path.relative_to(root)).encode(), path.read_bytes())
-    ]
+def _once(path: Path, make: Callable[[Path], Path]) -> Path:
+    """`path`, made in an empty folder unless it is there; it appears whole or not at all."""
+    if path.exists():
+        path.touch()  # it is in use
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="building-") as building:
+        return make(Path(building)).rename(path)
+
+
+def _age(path: Path) -> float:
+    try:
+        return -path.stat().st_mtime
+    except FileNotFoundError:  # another build has removed it
+        return 0.0
 
 
 def _digest(*parts: bytes) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8) + part)
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()

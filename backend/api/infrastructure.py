@@ -61,13 +61,15 @@ class API(Construct):
         # A role of our own: the one that the CDK makes may write every log of the account.
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
+        # By what went in, not by the archive's bytes: compression differs among machines.
+        asset = bundling.build(bundling.RUNTIME, platform)
         self.function = lambda_.Function(
             self,
             "Function",
             description="Answers the calls of the user API",
             runtime=_PYTHON,
             architecture=lambda_.Architecture.custom(platform.architecture),
-            code=lambda_.Code.from_asset(str(bundling.build(bundling.RUNTIME, platform))),
+            code=lambda_.Code.from_asset(str(asset.path), asset_hash=asset.digest),
             handler="lambda_function.handler",
             environment={"TABLE_NAME": table_name},
             memory_size=_MEMORY_MB,

@@ -1,6 +1,6 @@
 import importlib.util
-import io
 import marshal
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from types import CodeType
 import pytest
 
 from backend.api import bundling
-from backend.api.bundling import HOST, LAMBDA_ARM64, RUNTIME, Platform
+from backend.api.bundling import HOST, LAMBDA_ARM64, RUNTIME, Asset, Platform
 
 # Of an ELF file's header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
 AARCH64 = 183
@@ -28,8 +28,9 @@ def offline(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=[LAMBDA_ARM64, HOST], ids=["lambda", "host"])
-def asset(request: pytest.FixtureRequest, offline: None) -> Path:
-    return bundling.build(RUNTIME, request.param)
+def asset(request: pytest.FixtureRequest, offline: None, tmp_path: Path) -> Path:
+    """The asset's files, as Lambda unpacks them."""
+    return _unpack(bundling.build(RUNTIME, request.param), tmp_path)
 
 
 @pytest.fixture
@@ -38,6 +39,15 @@ def source(tmp_path: Path) -> Path:
     copy = tmp_path / "runtime"
     shutil.copytree(RUNTIME, copy, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
+
+
+@pytest.fixture
+def cache(offline: None, tmp_path: Path) -> Path:
+    """A cache of the test's own, with the dependencies that the checkout has."""
+    dependencies = bundling.fetch_dependencies(RUNTIME, HOST)
+    (folder := tmp_path / "cache").mkdir()
+    (folder / dependencies.name).hardlink_to(dependencies)
+    return folder
 
 
 def test_the_asset_holds_the_code_as_it_is(asset: Path) -> None:
@@ -83,18 +93,19 @@ def test_bytecode_is_loaded_without_a_look_at_its_source(asset: Path) -> None:
         assert code.co_filename == f"/var/task/{path.relative_to(asset).as_posix()}"
 
 
-def test_the_asset_for_lambda_runs_on_arm() -> None:
-    [library] = (bundling.build(RUNTIME, LAMBDA_ARM64) / "jsonschema_rs").glob("*.so")
+def test_the_asset_for_lambda_runs_on_arm(tmp_path: Path) -> None:
+    asset = _unpack(bundling.build(RUNTIME, LAMBDA_ARM64), tmp_path)
+    [library] = (asset / "jsonschema_rs").glob("*.so")
     header = library.read_bytes()[:20]
     assert header[:4] == b"\x7fELF"
     assert int.from_bytes(header[18:20], "little") == AARCH64
 
 
-def test_the_asset_for_this_machine_starts_on_it() -> None:
+def test_the_asset_for_this_machine_starts_on_it(tmp_path: Path) -> None:
     # Without site-packages: what it imports is in the asset.
     program = "import sys; sys.path.insert(0, sys.argv[1]); import lambda_function as function; "
     program += "print(function.__file__, callable(function.handler))"
-    asset = bundling.build(RUNTIME, HOST)
+    asset = _unpack(bundling.build(RUNTIME, HOST), tmp_path)
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", program, str(asset)],
         check=False,
@@ -111,7 +122,7 @@ def test_a_build_from_nothing_has_the_same_bytes(platform: Platform, tmp_path: P
     program = (
         "import sys; from pathlib import Path; from backend.api import bundling as b; "
         "platform = b.Platform(sys.argv[2], sys.argv[3] or None); "
-        "print(b.build(b.RUNTIME, platform, cache=Path(sys.argv[1])))"
+        "print(*b.build(b.RUNTIME, platform, cache=Path(sys.argv[1])))"
     )
     arguments = [str(tmp_path), platform.architecture, platform.wheels or ""]
     done = subprocess.run(
@@ -121,39 +132,57 @@ def test_a_build_from_nothing_has_the_same_bytes(platform: Platform, tmp_path: P
         text=True,
         cwd=RUNTIME.parents[2],
     )
-    fresh = Path(done.stdout.strip())
+    fresh, digest = done.stdout.split()
     kept = bundling.build(RUNTIME, platform, cache=tmp_path / "here")
-    assert fresh.name == kept.name
-    assert _contents(fresh) == _contents(kept)
+    assert digest == kept.digest
+    assert Path(fresh).read_bytes() == kept.path.read_bytes()
 
 
-def test_changed_code_is_another_asset(source: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
+def test_unchanged_code_is_not_built_again(
+    source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = bundling.build(source, HOST, cache=cache)
+    monkeypatch.setattr(subprocess, "run", None)  # nothing is started
+    for path in source.rglob("*.py"):
+        path.touch()
+    assert bundling.build(source, HOST, cache=cache) == asset
+
+
+def test_of_many_edits_the_last_few_are_kept(source: Path, cache: Path) -> None:
+    module = source / "errors.py"
+    for number in range(10):
+        module.write_text(f"{number}")
+        asset = bundling.build(source, HOST, cache=cache)
+    assert asset.path.exists()
+    assert len(list(cache.glob("function-*"))) == 8
+    assert len(list(cache.glob("dependencies-*"))) == 1
+
+
+def test_changed_code_is_another_asset(source: Path, cache: Path) -> None:
     before = bundling.build(source, HOST, cache=cache)
     with (source / "errors.py").open("a") as module:
         module.write("\n# changed\n")
     after = bundling.build(source, HOST, cache=cache)
-    assert before != after
-    assert (after / "errors.py").read_text().endswith("# changed\n")
-    assert not (before / "errors.py").read_text().endswith("# changed\n")
-    assert bundling.build(source, HOST, cache=cache) == after
+    assert before.digest != after.digest
+    with zipfile.ZipFile(after.path) as archive:
+        assert archive.read("errors.py").endswith(b"# changed\n")
+
+
+def test_code_that_does_not_compile_is_an_error_with_its_place(source: Path, cache: Path) -> None:
+    (source / "errors.py").write_text("x = 1\ndef broken(:\n")
+    with pytest.raises(RuntimeError, match=r'(?s)"/var/task/errors\.py", line 2.*SyntaxError'):
+        bundling.build(source, HOST, cache=cache)
+    assert not list(cache.glob("function-*"))
 
 
 def test_what_lambda_must_read_is_readable_whatever_the_builders_umask(tmp_path: Path) -> None:
-    program = (
-        "import os, sys; from pathlib import Path; from backend.api import bundling as b; "
-        "os.umask(0o077); print(b.build(b.RUNTIME, b.HOST, cache=Path(sys.argv[1])))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=RUNTIME.parents[2],
-    )
-    asset = Path(done.stdout.strip())
-    for path in (asset, *asset.rglob("*")):
-        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
+    before = os.umask(0o077)
+    try:
+        asset = bundling.build(RUNTIME, HOST, cache=tmp_path)
+    finally:
+        os.umask(before)
+    with zipfile.ZipFile(asset.path) as archive:
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
 
 
 def test_a_wheel_that_cannot_be_had_is_an_error(source: Path, tmp_path: Path) -> None:
@@ -171,17 +200,10 @@ def test_bytecode_for_another_python_is_not_built(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_asset_stays_small() -> None:
-    asset = bundling.build(RUNTIME, LAMBDA_ARM64)
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        for path in asset.rglob("*"):
-            file.write(path, path.relative_to(asset))
-    size = len(archive.getvalue()) / MEGABYTE
-    print(f"{size:.1f} MB zipped")  # noqa: T201 for a reader of pytest -s
-    assert size < 15
+    assert bundling.build(RUNTIME, LAMBDA_ARM64).path.stat().st_size < 15 * MEGABYTE
 
 
-def _contents(folder: Path) -> dict[Path, bytes]:
-    return {
-        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+def _unpack(asset: Asset, folder: Path) -> Path:
+    with zipfile.ZipFile(asset.path) as archive:
+        archive.extractall(unpacked := folder / "asset")
+    return unpacked
