@@ -60,12 +60,44 @@ class Deployment:
         command = ["deploy", "--app", str(self._assembly), "--all", "--require-approval", "never"]
         self._finish(self._start(command), "deploy", interruption)
 
+    def repeat(self, interruption: Interruption) -> None:
+        """Synthesize and deploy again. Raises Failure; then the stack is what it was."""
+        try:
+            self.start_synthesis()
+            self.finish_synthesis(interruption)
+            self.deploy(interruption)
+        finally:
+            self.abandon()
+
+    def environment(self) -> dict[str, str]:
+        """What every tool runs with.
+
+        Nothing of the caller's: no profile, no credential and no setting can lead to the real
+        AWS, and no file outside the checkout is read or written.
+        """
+        home, temporary = LOCAL / "home", self._folder / "tools-tmp"
+        for folder in (home, temporary):
+            folder.mkdir(exist_ok=True)
+        return {
+            "PATH": f"{NODE_FOLDER}{os.pathsep}{PYTHON.parent}{os.pathsep}{os.defpath}",
+            "HOME": str(home),
+            "TMPDIR": str(temporary),
+            "LANG": "C.UTF-8",
+            "PYTHON_COLORS": "0",
+            "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
+            "UV_OFFLINE": "1",  # what the function needs was installed
+            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            **aws_environment(self._cloud.endpoint),
+        }
+
     def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         log = self._log(arguments[0])
         log.unlink(missing_ok=True)
         return processes.start(
             [str(NODE_FOLDER / "node"), str(_CLI), *arguments, "--no-notices", "--no-color"],
-            self._environment(),
+            self.environment(),
             folder=ROOT,
             log=log,
         )
@@ -86,7 +118,7 @@ class Deployment:
         finally:
             processes.stop_session(process, grace_seconds=0)
         if process.returncode:
-            output = self._log(command).read_text(errors="replace")
+            output = self._log(command).read_text(errors="replace").replace(f"{ROOT}/", "")
             raise Failure(f"cdk {command} failed; its output is above.", output)
 
     def _is_bootstrapped(self) -> bool:
@@ -101,22 +133,3 @@ class Deployment:
 
     def _log(self, command: str) -> Path:
         return self._folder / f"{command}.log"
-
-    def _environment(self) -> dict[str, str]:
-        # Nothing of the caller's: no profile, no credential and no setting can lead to the real
-        # AWS, and no file outside the checkout is read or written.
-        home, temporary = LOCAL / "home", self._folder / "tools-tmp"
-        for folder in (home, temporary):
-            folder.mkdir(exist_ok=True)
-        return {
-            "PATH": f"{NODE_FOLDER}{os.pathsep}{PYTHON.parent}{os.pathsep}{os.defpath}",
-            "HOME": str(home),
-            "TMPDIR": str(temporary),
-            "LANG": "C.UTF-8",
-            "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
-            "UV_OFFLINE": "1",  # what the function needs was installed
-            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
-            "CDK_DEFAULT_REGION": REGION,
-            "CDK_DISABLE_CLI_TELEMETRY": "true",
-            **aws_environment(self._cloud.endpoint),
-        }

@@ -11,17 +11,19 @@ included, and because its address of the API is long:
 """
 
 import os
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 type Scope = dict[str, Any]
+type Report = Callable[[dict[str, Any]], None]
 type App = Callable[[Scope, Any, Callable[[dict[str, Any]], Awaitable[None]]], Awaitable[None]]
 
 _REFUSAL = b"This is the local cloud's own door: pages in a browser and other hosts are refused.\n"
 
 
-def behind_door(app: App, *, port: str, api_id: str) -> App:
-    """The ASGI application `app` behind the door."""
+def behind_door(app: App, report: Report, *, port: str, api_id: str) -> App:
+    """The ASGI application `app` behind the door, which reports the API's answers."""
     hosts = {f"{host}:{port}".encode() for host in ("127.0.0.1", "localhost")}
 
     async def door(scope: Scope, receive: Any, send: Any) -> None:
@@ -37,7 +39,21 @@ def behind_door(app: App, *, port: str, api_id: str) -> App:
         elif is_for_cloud:
             await app(scope, receive, send)
         else:
-            await app(_for_api(scope, api_id), receive, send)
+            await call_api(scope, receive, send)
+
+    async def call_api(scope: Scope, receive: Any, send: Any) -> None:
+        started, status = time.perf_counter(), 0
+
+        async def observed(message: dict[str, Any]) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        await app(_for_api(scope, api_id), receive, observed)
+        if scope["type"] == "http":
+            milliseconds = (time.perf_counter() - started) * 1000
+            request = {"method": scope["method"], "path": scope["path"]}
+            report({**request, "status": status, "milliseconds": milliseconds})
 
     return door
 

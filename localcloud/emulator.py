@@ -5,8 +5,10 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -81,13 +83,17 @@ class Emulator:
     """One emulator, and the folder that holds its data, its log and its temporary files.
 
     `endpoint` is its address, and the API's.
+    show: gets each line that reports an event (emulator_process.py); without it the log does.
     """
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(
+        self, folder: Path, port: int, show: Callable[[bytes], None] | None = None
+    ) -> None:
         self.endpoint = f"http://{HOST}:{port}"
         self._log = folder / "emulator.log"
         self._folder = folder
         self._port = port
+        self._show = show
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, interruption: Interruption) -> None:
@@ -102,7 +108,10 @@ class Emulator:
             folder=self._folder,
             log=self._log,
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if self._show else None,
         )
+        if self._show:
+            threading.Thread(target=self._show_all, args=[self._show], daemon=True).start()
         deadline = time.monotonic() + _START_SECONDS
         process = str(self._process.pid)
 
@@ -123,6 +132,12 @@ class Emulator:
                 "Repair it, or start with --fresh, which removes it.",
                 self.read_log(),
             )
+
+    def _show_all(self, show: Callable[[bytes], None]) -> None:
+        assert self._process  # noqa: S101
+        assert self._process.stdout  # noqa: S101
+        for line in self._process.stdout:
+            show(line)
 
     def has_ended(self) -> bool:
         """Whether it isn't running any more."""

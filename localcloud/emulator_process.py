@@ -1,24 +1,36 @@
 """Runs the emulator behind its door; runs in the emulator's own environment.
 
+What happens in it, it reports to its parent: on its standard output, a line of JSON for each event.
+
 It stops when it is told to, or when what started it is gone: its standard input is a pipe whose
 other end its parent holds, and which closes however the parent ends. Stopping is when it saves its
 data.
 """
 
+import json
 import os
+import queue
 import signal
+import sys
 import threading
+from contextlib import suppress
+from typing import Any, Final
 
 import ministack.app  # type: ignore[import-not-found]  # is in the emulator's environment
+import ministack.services.lambda_svc as lambda_service  # type: ignore[import-not-found]
 
-from localcloud.door import behind_door
+from localcloud.door import Report, behind_door
+
+_WAITING_EVENTS: Final = 1_000
 
 
 def main(api_id: str) -> None:
     """Serve until the end; api_id is the API that the door leads to."""
     threading.Thread(target=_stop_with_parent, daemon=True).start()
+    report = _start_reporting()
+    _report_invocations(report)
     ministack.app.app = behind_door(
-        ministack.app.app, port=os.environ["GATEWAY_PORT"], api_id=api_id
+        ministack.app.app, report, port=os.environ["GATEWAY_PORT"], api_id=api_id
     )
     ministack.app.main()
 
@@ -26,3 +38,38 @@ def main(api_id: str) -> None:
 def _stop_with_parent() -> None:
     os.read(0, 1)  # returns when the pipe closes; nothing is ever written to it
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _start_reporting() -> Report:
+    events: queue.Queue[dict[str, Any]] = queue.Queue(_WAITING_EVENTS)
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the emulator prints is for its log
+
+    def write() -> None:
+        while True:
+            output.write(json.dumps(events.get()) + "\n")
+            output.flush()
+
+    def report(event: dict[str, Any]) -> None:
+        # A parent that doesn't read, at a terminal that is held, must not hold up the cloud.
+        with suppress(queue.Full):
+            events.put_nowait(event)
+
+    threading.Thread(target=write, daemon=True).start()
+    return report
+
+
+def _report_invocations(report: Report) -> None:
+    """Report what a function logged, and how it failed.
+
+    From where the emulator has both: its log groups don't have the failure of a start.
+    """
+    invoke = lambda_service._execute_function_dispatch
+
+    def reported(*arguments: Any) -> dict[str, Any]:
+        result: dict[str, Any] = invoke(*arguments)
+        error = result["body"].get("errorMessage") if result.get("error") else None
+        report({"log": result.get("log", ""), "error": error})
+        return result
+
+    lambda_service._execute_function_dispatch = reported

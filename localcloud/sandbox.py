@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from localcloud import emulator, processes
+from localcloud.activity import Activity
 from localcloud.deployment import Deployment
 from localcloud.emulator import Emulator
+from localcloud.hotswap import Hotswap, routes
 from localcloud.install import LOCAL
+from localcloud.live import LiveEdits, Watch
 from localcloud.processes import Interrupted, Interruption
 from localcloud.progress import Failure, explain, say, step
 
@@ -98,12 +101,26 @@ def _serve(arguments: argparse.Namespace, interruption: Interruption) -> int:
         if arguments.fresh:
             for path in ("state", "s3"):
                 shutil.rmtree(FOLDER / path, ignore_errors=True)
-        cloud = Emulator(FOLDER, port)
+        activity, watch = Activity(), Watch()
+        cloud = Emulator(FOLDER, port, activity.show)
         stack.callback(_stop_and_say, cloud)
-        _start(cloud, FOLDER, interruption)
+        deployment = _start(cloud, FOLDER, interruption)
+        hotswap = Hotswap(deployment.environment(), FOLDER)
+        with step("the function's code"):
+            hotswap.verify(interruption)
         _welcome(cloud.endpoint, time.monotonic() - started)
+
+        def deployed() -> None:
+            activity.begin(route["RouteKey"] for route in routes())
+
+        deployed()
+        edits = LiveEdits(cloud, deployment, hotswap, deployed)
         try:
-            interruption.wait_until(cloud.has_ended)
+            while True:
+                interruption.wait_until(lambda: cloud.has_ended() or watch.has_changed())
+                if cloud.has_ended():
+                    break
+                edits.apply(watch.take(), interruption)
         except Interrupted:
             return 0
         raise Failure(
@@ -207,7 +224,7 @@ def _terminal_for(process: subprocess.Popen[bytes]) -> Iterator[Callable[[], Non
         os.tcsetpgrp(terminal, os.getpgrp())
 
 
-def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> None:
+def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> Deployment:
     """Start the cloud, deploy to it, and wait until the API answers."""
     # Every SDK, in this process and in what it starts, finds the local cloud and nothing else.
     os.environ.update(emulator.aws_environment(cloud.endpoint))
@@ -227,6 +244,7 @@ def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> None:
             _await_answer(cloud, interruption)
     finally:
         deployment.abandon()
+    return deployment
 
 
 def _await_answer(cloud: Emulator, interruption: Interruption) -> None:

@@ -1,9 +1,12 @@
 """A sandbox of the test's own, beside whatever runs in this checkout."""
 
 import os
+import queue
+import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import pytest
 from localcloud import emulator
 
 ROOT = Path(__file__).parents[2]
-_START_SECONDS = 120
+_START_SECONDS = 60
 _STOP_SECONDS = 30
 
 # ./scripts/sandbox keeps its data in one folder of the checkout; a test must not touch it.
@@ -34,14 +37,19 @@ def run_elsewhere(folder: Path, *arguments: str) -> None:
 
 
 class Sandbox:
-    """A started ./scripts/sandbox, and everything that it started."""
+    """A started ./scripts/sandbox, and everything that it started.
+
+    command: what starts it; by default one that keeps its data in the folder.
+    """
 
     def __init__(self, folder: Path, arguments: list[str], **options: object) -> None:
         environment = options.get("environment", os.environ)
         assert isinstance(environment, Mapping)
         app = options.get("app", ROOT)
+        command = options.get("command", [sys.executable, "-c", _ELSEWHERE, str(folder), str(app)])
+        assert isinstance(command, list)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _ELSEWHERE, str(folder), str(app), *arguments],
+            [*command, *arguments],
             cwd=ROOT,
             env={**environment, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
@@ -51,16 +59,31 @@ class Sandbox:
         )
         self.output = ""
         self.descendants: list[psutil.Process] = []
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
 
-    def read_until(self, text: str) -> str:
-        """Its output so far, once that holds the text; fails when it ends before."""
+    def _read(self) -> None:
         assert self.process.stdout
-        for line in iter(self.process.stdout.readline, ""):
-            self.output += line
-            if text in line:
+        with self.process.stdout:
+            for line in self.process.stdout:
+                self._lines.put(line)
+        self._lines.put("")
+
+    def read_until(self, pattern: str) -> str:
+        """Its output so far, once a line matches; fails when it ends before, or takes too long."""
+        while line := self._next_line():
+            if re.search(pattern, line):
                 self.descendants += psutil.Process(self.process.pid).children(recursive=True)
                 return self.output
-        pytest.fail(f"{text!r} is not in its output:\n{self.output}", pytrace=False)
+        pytest.fail(f"{pattern!r} is not in its output:\n{self.output}", pytrace=False)
+
+    def _next_line(self) -> str:
+        try:
+            line = self._lines.get(timeout=_START_SECONDS)
+        except queue.Empty:
+            return ""
+        self.output += line
+        return line
 
     def signal(self, number: signal.Signals) -> int:
         """Send a signal, and return the exit status."""
@@ -69,9 +92,9 @@ class Sandbox:
 
     def finish(self) -> int:
         """Wait for the end, and return the exit status."""
-        rest, _ = self.process.communicate(timeout=_START_SECONDS)
-        self.output += rest
-        return self.process.returncode
+        while self._next_line():
+            pass
+        return self.process.wait(timeout=_START_SECONDS)
 
     def terminate(self) -> None:
         """End it, if it hasn't ended."""

@@ -1,0 +1,93 @@
+"""Says what happens in the local cloud: each request's answer, and what the function logged."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from localcloud.install import ROOT
+from localcloud.progress import say
+
+_RUNTIME: Final = ROOT / "backend" / "api" / "runtime"
+# What the logger adds to each line, and what the line of the request says already.
+_BOILERPLATE: Final = {"level", "location", "message", "timestamp", "service", "request_id"}
+_FRAME: Final = re.compile(r"(\w+\.py):(\d+) \S+")
+_INDENT: Final = "  "
+
+
+class Activity:
+    """Prints the events that the emulator's process reports (emulator_process.py)."""
+
+    def __init__(self) -> None:
+        self._routes: list[tuple[re.Pattern[str], str]] | None = None
+
+    def begin(self, route_keys: Iterable[str]) -> None:
+        """Print from now on. route_keys: the API's, such as `GET /users/{username}`."""
+        keys = sorted(route_keys, key=lambda key: key.count("{"))  # the most exact one wins
+        self._routes = [(_pattern(key), key.split()[-1]) for key in keys]
+
+    def show(self, line: bytes) -> None:
+        """Print one event, a line of JSON."""
+        if self._routes is None:
+            return
+        event = json.loads(line)
+        if "path" in event:
+            self._show_request(event)
+        else:
+            for text in _readable(event):
+                say(text)
+
+    def _show_request(self, event: dict[str, Any]) -> None:
+        request = f"{event['method']} {event['path']}"
+        # The route, never the path: a username may be an address.
+        found = (route for pattern, route in self._routes or () if pattern.fullmatch(request))
+        route = next(found, "(no route)")
+        status, milliseconds = event["status"], event["milliseconds"]
+        say(f"{event['method']:<7}{route:<20} {status} {milliseconds:6.0f} ms")
+
+
+def _pattern(route_key: str) -> re.Pattern[str]:
+    escaped = re.escape(route_key).replace(r"\ ", " ").replace("ANY ", r"\w+ ")
+    return re.compile(re.sub(r"\\{\w+(\\\+)?\\}", lambda m: ".+" if m[1] else "[^/]+", escaped))
+
+
+def _readable(event: dict[str, Any]) -> Iterator[str]:
+    lines = event["log"].splitlines()
+    for line in lines:
+        record = _record(line)
+        if record is None:
+            yield _INDENT + line
+        elif record["message"] != "request":
+            yield from _explained(record)
+    if event["error"] and not lines:
+        yield f"{_INDENT}The function failed: {event['error']}"
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    """The logger's record, or None for what else the function printed."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and {"level", "message"} <= record.keys() else None
+
+
+def _explained(record: dict[str, Any]) -> Iterator[str]:
+    members = {name: value for name, value in record.items() if name not in _BOILERPLATE}
+    texts = [f"{name}={value}" for name, value in members.items() if not isinstance(value, list)]
+    yield _INDENT + " ".join([record["level"], str(record["message"]), *texts])
+    for frame in (
+        value for values in members.values() if isinstance(values, list) for value in values
+    ):
+        yield f"{_INDENT * 2}{frame}"
+        yield from _source_line(str(frame))
+
+
+def _source_line(frame: str) -> Iterator[str]:
+    """The line of code that a frame names: in the log it could not stand, in the checkout it is."""
+    found = _FRAME.fullmatch(frame)
+    module = _RUNTIME / found[1] if found else None
+    if found and module and module.exists():
+        lines = module.read_text().splitlines()
+        if int(found[2]) <= len(lines):
+            yield f"{_INDENT * 3}{lines[int(found[2]) - 1].strip()}"

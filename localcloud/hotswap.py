@@ -1,0 +1,162 @@
+"""Puts the function's code live in a second, without a deployment, as `cdk deploy --hotswap` does.
+
+New code is published as a version and asked for its health; only what answers becomes the alias's.
+"""
+
+import base64
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+
+from localcloud import processes
+from localcloud.emulator import API_ID
+from localcloud.install import PYTHON, ROOT
+from localcloud.processes import Interruption
+from localcloud.progress import Failure
+
+RUNTIME: Final = ROOT / "backend" / "api" / "runtime"
+
+# A process of its own, since the build may have been edited too.
+_BUILD: Final = f"""\
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from backend.api import bundling
+print(bundling.build(bundling.RUNTIME, bundling.HOST).path)"""
+
+_DESCRIPTION: Final = "Hotswapped"
+_HEALTH: Final[Mapping[str, Any]] = {
+    "version": "2.0",
+    "routeKey": "GET /health",
+    "rawPath": "/health",
+    "rawQueryString": "",
+    "headers": {},
+    "requestContext": {
+        "http": {"method": "GET", "path": "/health"},
+        "requestId": "hotswap",
+        "stage": "$default",
+    },
+    "isBase64Encoded": False,
+}
+
+
+class Hotswap:
+    """The code of the function behind the local API.
+
+    environment: what the build runs with. folder: takes what the build prints.
+    """
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self._environment = environment
+        self._log = folder / "build.log"
+        self._lambda = boto3.client("lambda")
+        self._name, self._alias = _default_function()
+        self._good: bytes | None = None
+
+    def run(self, interruption: Interruption) -> bool:
+        """Put the checkout's code live. Returns whether it was not, which it is by now.
+
+        Raises Failure, and Interrupted; then what was live before still is.
+        """
+        archive = self._build(interruption)
+        configuration = self._lambda.get_function_configuration(
+            FunctionName=self._name, Qualifier=self._alias
+        )
+        digest = base64.b64encode(hashlib.sha256(archive).digest()).decode()
+        is_live: bool = configuration["CodeSha256"] == digest
+        if not is_live:
+            self._publish(archive)
+        self._good = archive
+        return not is_live
+
+    def verify(self, interruption: Interruption) -> None:
+        """Put the checkout's code live after a deployment, which asked nobody whether it works.
+
+        Raises Failure, and Interrupted; then the code that worked before is live again.
+        """
+        good = self._good
+        self.run(interruption)
+        error = self._health_error(self._alias)
+        if error:
+            if good:
+                self._publish(good)
+            self._good = good
+            raise Failure("The deployed function does not work.", error)
+
+    def _publish(self, archive: bytes) -> None:
+        self._lambda.update_function_code(FunctionName=self._name, ZipFile=archive)
+        version = self._lambda.publish_version(FunctionName=self._name, Description=_DESCRIPTION)
+        number = version["Version"]
+        error = self._health_error(number)
+        if error:
+            self._lambda.delete_function(FunctionName=self._name, Qualifier=number)
+            raise Failure("The function does not work.", error)
+        before = self._lambda.get_alias(FunctionName=self._name, Name=self._alias)
+        self._lambda.update_alias(FunctionName=self._name, Name=self._alias, FunctionVersion=number)
+        self._remove_versions(except_for={number, before["FunctionVersion"]})  # it may be answering
+
+    def _remove_versions(self, except_for: set[str]) -> None:
+        versions = self._lambda.list_versions_by_function(FunctionName=self._name)["Versions"]
+        for version in versions:
+            number = version["Version"]
+            # Others belong to the stack.
+            if version["Description"] == _DESCRIPTION and number not in except_for:
+                self._lambda.delete_function(FunctionName=self._name, Qualifier=number)
+
+    def _health_error(self, qualifier: str) -> str | None:
+        """What is wrong with a version, or None. Its worker is warm then."""
+        answer = self._lambda.invoke(
+            FunctionName=self._name,
+            Qualifier=qualifier,
+            Payload=json.dumps(_HEALTH),
+            LogType="Tail",
+        )
+        payload = json.loads(answer["Payload"].read())
+        log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
+        if "FunctionError" in answer:
+            return self._traceback() or f"{log}\n{payload['errorMessage']}".strip()
+        return log if payload["statusCode"] >= 500 else None  # noqa: PLR2004
+
+    def _build(self, interruption: Interruption) -> bytes:
+        self._log.unlink(missing_ok=True)
+        process = processes.start(
+            [str(PYTHON), "-I", "-c", _BUILD], self._environment, folder=ROOT, log=self._log
+        )
+        try:
+            interruption.wait_until(lambda: process.poll() is not None)
+        finally:
+            processes.stop_session(process, grace_seconds=0)
+        output = self._log.read_text(errors="replace")
+        if process.returncode:
+            raise Failure("The function can't be built.", self._traceback() or output)
+        return Path(output.strip()).read_bytes()
+
+    def _traceback(self) -> str:
+        """How Python says that the code can't be imported, with the checkout's files and lines."""
+        variables = self._lambda.get_function_configuration(FunctionName=self._name)
+        done = subprocess.run(
+            [str(PYTHON), "-E", "-s", "-B", str(RUNTIME / "lambda_function.py")],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**self._environment, **variables.get("Environment", {}).get("Variables", {})},
+        )
+        return done.stderr.replace(f"{ROOT}/", "")
+
+
+def _default_function() -> tuple[str, str]:
+    """The name and the alias of the function that answers the API's default route."""
+    api = boto3.client("apigatewayv2")
+    [target] = [route["Target"] for route in routes() if route["RouteKey"] == "$default"]
+    integration = api.get_integration(ApiId=API_ID, IntegrationId=target.split("/")[-1])
+    *_, name, alias = integration["IntegrationUri"].split(":")
+    return name, alias
+
+
+def routes() -> list[dict[str, str]]:
+    """The deployed API's routes, as API Gateway has them."""
+    pages = boto3.client("apigatewayv2").get_paginator("get_routes").paginate(ApiId=API_ID)
+    return [route for page in pages for route in page["Items"]]

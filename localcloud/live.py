@@ -1,0 +1,117 @@
+"""Live edits: what is saved under backend/ is deployed while the sandbox serves."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.deployment import Deployment
+from localcloud.emulator import Emulator
+from localcloud.hotswap import RUNTIME, Hotswap
+from localcloud.install import INPUTS, ROOT
+from localcloud.processes import Interruption
+from localcloud.progress import Failure, explain, say
+
+_FILES: Final = ("app.py", "cdk.json", "constants.py", *INPUTS)
+_FOLDER: Final = "backend"
+
+type _Signatures = dict[Path, tuple[int, int]]
+
+
+class Watch:
+    """Notices which of the files that a deployment is made from have changed.
+
+    By looking at them, which takes half a millisecond: it works on every file system, and with
+    editors that replace a file rather than write to it.
+    """
+
+    def __init__(self) -> None:
+        self._known = self._seen = dict(_signatures())
+
+    def has_changed(self) -> bool:
+        """Whether something has changed, and nothing since the last look: files come together."""
+        seen, self._seen = self._seen, dict(_signatures())
+        return seen == self._seen != self._known
+
+    def take(self) -> list[Path]:
+        """What has changed since the last call, sorted, from the checkout's root."""
+        known, self._known = self._known, self._seen
+        changed = {path for path, _ in known.items() ^ self._known.items()}
+        return sorted(path.relative_to(ROOT) for path in changed)
+
+
+def _signatures() -> Iterator[tuple[Path, tuple[int, int]]]:
+    files = [path for name in _FILES if (path := ROOT / name).exists()]
+    files += (ROOT / _FOLDER).rglob("*")
+    for path in files:
+        if path.suffix == ".pyc" or path.name.startswith(".") or path.name.endswith("~"):
+            continue
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue  # between the two looks
+        if path.is_file():
+            yield path, (status.st_mtime_ns, status.st_size)
+
+
+class LiveEdits:
+    """Deploys what was edited: the function's code by a hotswap, anything else by the CDK CLI.
+
+    deployed: is called after each deployment.
+    """
+
+    def __init__(
+        self,
+        cloud: Emulator,
+        deployment: Deployment,
+        hotswap: Hotswap,
+        deployed: Callable[[], None],
+    ) -> None:
+        self._cloud = cloud
+        self._deployment = deployment
+        self._hotswap = hotswap
+        self._deployed = deployed
+        self._is_behind = False
+
+    def apply(self, changed: list[Path], interruption: Interruption) -> None:
+        """Deploy, and say what came of it. Raises Interrupted."""
+        locked = [path for path in changed if str(path) in INPUTS]
+        if locked:
+            say(f"{_named(locked)}: start again, which installs what is locked now.")
+            return
+        started = time.monotonic()
+        is_code = all((ROOT / path).is_relative_to(RUNTIME) for path in changed)
+        if not is_code:
+            say(f"{_named(changed)}: deploying")
+        try:
+            how = self._put_live(interruption, is_code=is_code)
+        except Failure as failure:
+            if self._cloud.has_ended():
+                return  # which is another story
+            explain(failure)
+            say(f"{_named(changed)}: not live; what worked before still serves.")
+            self._is_behind = True
+            return
+        # A file that was only touched is not worth a word, but a repair by going back is.
+        if how or self._is_behind:
+            seconds = time.monotonic() - started
+            say(f"{_named(changed)}: live after {seconds:.1f} s ({how or 'as it was'})")
+        self._is_behind = False
+
+    def _put_live(self, interruption: Interruption, *, is_code: bool) -> str | None:
+        try:
+            if is_code:
+                return "hotswap" if self._hotswap.run(interruption) else None
+            self._deployment.repeat(interruption)
+            self._deployed()
+            self._hotswap.verify(interruption)
+        except (BotoCoreError, ClientError) as error:
+            raise Failure(f"The local cloud refused: {error}") from None
+        return "cdk deploy"
+
+
+def _named(paths: list[Path]) -> str:
+    first, *others = map(str, paths)
+    return f"{first} and {len(others)} more" if others else first

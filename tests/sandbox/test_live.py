@@ -1,0 +1,183 @@
+"""Edits while the sandbox serves, in a copy of the checkout."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from localcloud import emulator
+from tests.sandbox.conftest import ROOT, Sandbox
+
+RUNTIME = Path("backend/api/runtime")
+MISTAKE = "{}[username]"
+INSTALLED = ("assets", "cache", "emulator", "home")
+NOT_LIVE = "not live; what worked before still serves."
+
+HEALTH = 'self._route("/health"'
+ADDED_ROUTE = {
+    RUNTIME / "api.py": (HEALTH, f'self._route("/hello", ("GET",), self._health); {HEALTH}'),
+    Path("backend/api/infrastructure.py"): (
+        '    "/health"',
+        '    "/hello": (apigateway.HttpMethod.GET,),\n    "/health"',
+    ),
+}
+
+
+class Checkout:
+    """A copy of this checkout that may be edited, and the sandbox that runs in it."""
+
+    def __init__(self, folder: Path) -> None:
+        files = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard", "-z"],  # noqa: S607
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for name in filter(None, files.split("\0")):
+            if not name.startswith("tests/"):
+                copy = folder / name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, copy)
+        # What is installed is the same.
+        for name in (".venv", "node_modules", *(f".local/{name}" for name in INSTALLED)):
+            link = folder / name
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(ROOT / name)
+        self.folder = folder
+        self._originals: dict[Path, str] = {}
+        self.port = emulator.free_port()
+        self.start()
+
+    def start(self) -> None:
+        program = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+        program += "from localcloud.sandbox import main; main()"
+        command = [sys.executable, "-I", "-c", program, str(self.folder)]
+        self.sandbox = Sandbox(self.folder, ["--port", str(self.port)], command=command)
+        self.sandbox.read_until("Ctrl-C stops it")
+
+    def write(self, path: Path, text: str) -> str:
+        """Save a file; returns what the sandbox says until it has done with it."""
+        return self._write_all({path: text})
+
+    @contextmanager
+    def edited(self, edits: dict[Path, tuple[str, str]]) -> Iterator[str]:
+        """Replace a text in each of the files; yields what is said. Undoes this and each write."""
+        changed = {}
+        for path, (old, new) in edits.items():
+            text = (self.folder / path).read_text()
+            assert old in text
+            changed[path] = text.replace(old, new, 1)
+        try:
+            yield self._write_all(changed)
+        finally:
+            self._write_all(self._originals)
+            self._originals = {}
+
+    def _write_all(self, files: dict[Path, str]) -> str:
+        before = len(self.sandbox.output)
+        for path, text in files.items():
+            self._originals.setdefault(path, (self.folder / path).read_text())
+            (self.folder / path).write_text(text)
+        self.sandbox.read_until(r": (live after [\d.]+ s \(.+\)|not live; .+)$")
+        return self.sandbox.output[before:]
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    opened = Checkout(tmp_path_factory.mktemp("checkout"))
+    yield opened
+    opened.sandbox.terminate()
+
+
+def test_edited_code_is_live_by_itself(checkout: Checkout) -> None:
+    edit = {RUNTIME / "errors.py": ("There is no user with", "Nobody has")}
+    with checkout.edited(edit) as said:
+        assert re.search(r"^backend/api/runtime/errors\.py: live after .+ \(hotswap\)$", said, re.M)
+        assert checkout.get("/users/jane").json()["detail"] == "Nobody has this username."
+    assert checkout.get("/users/jane").json()["detail"] == "There is no user with this username."
+
+
+@pytest.mark.parametrize(
+    ("addition", "error"),
+    [
+        ("import no_such_module\n", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("def broken(:\n", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_broken_code_says_where_and_what_worked_serves(
+    checkout: Checkout, addition: str, error: str
+) -> None:
+    first_line = (checkout.folder / RUNTIME / "errors.py").read_text().splitlines()[0]
+    with checkout.edited({RUNTIME / "errors.py": (first_line, addition + first_line)}) as said:
+        assert 'File "backend/api/runtime/errors.py", line 1' in said
+        assert error in said
+        assert said.endswith(f"backend/api/runtime/errors.py: {NOT_LIVE}\n")
+        assert checkout.get("/health").status_code == 200
+
+
+def test_an_added_route_is_deployed_and_broken_infrastructure_is_not(checkout: Checkout) -> None:
+    with checkout.edited(ADDED_ROUTE) as said:
+        assert re.search(
+            r"infrastructure\.py and 1 more: live after .+ \(cdk deploy\)$", said, re.M
+        )
+        assert checkout.get("/hello").json() == {"status": "ok"}
+        checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
+
+        broken = checkout.write(Path("constants.py"), "APP NAME")
+        assert 'File "constants.py", line 1' in broken
+        assert "SyntaxError: invalid syntax" in broken
+        assert broken.endswith(f"constants.py: {NOT_LIVE}\n")
+        assert checkout.get("/hello").json() == {"status": "ok"}
+
+
+def test_code_that_a_deployment_breaks_is_taken_back(checkout: Checkout) -> None:
+    edits = {
+        RUNTIME / "settings.py": ("import os\n", "import os\nos.environ['UNSET']\n"),
+        Path("backend/api/infrastructure.py"): ("seconds(20)", "seconds(19)"),
+    }
+    with checkout.edited(edits) as said:
+        assert "KeyError: 'UNSET'" in said
+        assert said.endswith(NOT_LIVE + "\n")
+        assert checkout.get("/health").status_code == 200
+
+
+def test_what_was_hotswapped_and_taken_back_while_it_was_stopped_is_not_live(
+    checkout: Checkout,
+) -> None:
+    errors = checkout.folder / RUNTIME / "errors.py"
+    original = errors.read_text()
+    checkout.write(RUNTIME / "errors.py", original.replace("There is no user", "Nobody is"))
+    checkout.sandbox.terminate()
+    errors.write_text(original)
+    checkout.start()
+    assert checkout.get("/users/jane").json()["detail"] == "There is no user with this username."
+
+
+def test_it_says_what_is_asked_and_logged_but_no_username(checkout: Checkout) -> None:
+    edit = {
+        RUNTIME / "api.py": (
+            '"""Answer one request."""',
+            'print("here", flush=True)\n        """Answer one request."""',
+        ),
+        RUNTIME / "parsing.py": ("    return username.lower()", f"    {MISTAKE}\n    return ''"),
+    }
+    with checkout.edited(edit):
+        assert checkout.get("/users/jane").status_code == 500
+        checkout.sandbox.read_until(r"^GET    /users/\{username\}    500 +\d+ ms$")
+        said = checkout.sandbox.output
+    assert checkout.get("/nothing").status_code == 404
+    checkout.sandbox.read_until(r"^GET    \(no route\) +404 +\d+ ms$")
+    assert "\n  here\n" in said
+    assert "\n  ERROR bug exception_name=KeyError\n" in said
+    assert f"\n      {MISTAKE}\n" in said  # the source, not the value
+    assert "users/jane" not in said
