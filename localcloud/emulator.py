@@ -19,6 +19,7 @@ from localcloud.processes import Interruption
 from localcloud.progress import Failure
 
 HOST: Final = "127.0.0.1"
+PORT: Final = 8787
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
 # Whose door leads to the API: constants.LOCAL has the API made with this id.
@@ -166,6 +167,8 @@ class Emulator:
             "LANG": "C.UTF-8",
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(self._port),
+            # A breakpoint() is for ./scripts/invoke: where a function runs, nobody could answer it.
+            "PYTHONBREAKPOINT": "0",
             "IOT_MTLS_ENABLED": "0",  # would listen on all interfaces
             "SFTP_ENABLED": "0",
             "PERSIST_STATE": "1",

@@ -9,12 +9,13 @@ import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import boto3
 
 from localcloud import processes
 from localcloud.emulator import API_ID
+from localcloud.events import event
 from localcloud.install import PYTHON, ROOT
 from localcloud.processes import Interruption
 from localcloud.progress import Failure
@@ -28,19 +29,6 @@ from backend.api import bundling
 print(bundling.build(bundling.RUNTIME, bundling.HOST).path)"""
 
 _DESCRIPTION: Final = "Hotswapped"
-_HEALTH: Final[Mapping[str, Any]] = {
-    "version": "2.0",
-    "routeKey": "GET /health",
-    "rawPath": "/health",
-    "rawQueryString": "",
-    "headers": {},
-    "requestContext": {
-        "http": {"method": "GET", "path": "/health"},
-        "requestId": "hotswap",
-        "stage": "$default",
-    },
-    "isBase64Encoded": False,
-}
 
 
 class Hotswap:
@@ -53,7 +41,7 @@ class Hotswap:
         self._environment = environment
         self._log = folder / "build.log"
         self._lambda = boto3.client("lambda")
-        self._name, self._alias = _default_function()
+        self._name, self._alias = function_of_the_api()
         self._good: bytes | None = None
 
     def run(self, interruption: Interruption) -> bool:
@@ -111,7 +99,7 @@ class Hotswap:
         answer = self._lambda.invoke(
             FunctionName=self._name,
             Qualifier=qualifier,
-            Payload=json.dumps(_HEALTH),
+            Payload=json.dumps(event("GET", "/health")),
             LogType="Tail",
         )
         payload = json.loads(answer["Payload"].read())
@@ -147,7 +135,7 @@ class Hotswap:
         return done.stderr.replace(f"{ROOT}/", "")
 
 
-def _default_function() -> tuple[str, str]:
+def function_of_the_api() -> tuple[str, str]:
     """The name and the alias of the function that answers the API's default route."""
     api = boto3.client("apigatewayv2")
     [target] = [route["Target"] for route in routes() if route["RouteKey"] == "$default"]

@@ -18,7 +18,7 @@ from typing import Final
 from localcloud import emulator, processes
 from localcloud.activity import Activity
 from localcloud.deployment import Deployment
-from localcloud.emulator import Emulator
+from localcloud.emulator import PORT, Emulator
 from localcloud.hotswap import Hotswap, routes
 from localcloud.install import LOCAL
 from localcloud.live import LiveEdits, Watch
@@ -26,7 +26,6 @@ from localcloud.processes import Interrupted, Interruption
 from localcloud.progress import Failure, explain, say, step
 
 FOLDER = LOCAL / "sandbox"
-_PORT: Final = 8787
 _READY_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 15.0
 _RUN: Final = "run-"
@@ -75,7 +74,7 @@ def _parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=_port, help=f"listen here, not on {_PORT}", metavar="N")
+    parser.add_argument("--port", type=_port, help=f"listen here, not on {PORT}", metavar="N")
     parser.add_argument("--fresh", action="store_true", help="begin without users")
     arguments = parser.parse_args(own)
     if len(own) < len(words) and not command:
@@ -93,7 +92,7 @@ def _port(text: str) -> int:
 
 def _serve(arguments: argparse.Namespace, interruption: Interruption) -> int:
     started = time.monotonic()
-    port = arguments.port or _PORT
+    port = arguments.port or PORT
     FOLDER.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_only_one(FOLDER / "lock", port))

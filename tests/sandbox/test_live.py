@@ -56,11 +56,15 @@ class Checkout:
         self.start()
 
     def start(self) -> None:
-        program = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-        program += "from localcloud.sandbox import main; main()"
-        command = [sys.executable, "-I", "-c", program, str(self.folder)]
-        self.sandbox = Sandbox(self.folder, ["--port", str(self.port)], command=command)
+        arguments = ["--port", str(self.port)]
+        self.sandbox = Sandbox(self.folder, arguments, command=self.command("sandbox"))
         self.sandbox.read_until("Ctrl-C stops it")
+
+    def command(self, module: str) -> list[str]:
+        """What runs a module of localcloud, as the scripts do."""
+        program = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+        program += f"from localcloud.{module} import main; main()"
+        return [sys.executable, "-I", "-c", program, str(self.folder)]
 
     def write(self, path: Path, text: str) -> str:
         """Save a file; returns what the sandbox says until it has done with it."""
@@ -181,3 +185,32 @@ def test_it_says_what_is_asked_and_logged_but_no_username(checkout: Checkout) ->
     assert "\n  ERROR bug exception_name=KeyError\n" in said
     assert f"\n      {MISTAKE}\n" in said  # the source, not the value
     assert "users/jane" not in said
+
+
+def test_a_breakpoint_opens_the_debugger_in_invoke_and_is_passed_over_where_it_serves(
+    checkout: Checkout,
+) -> None:
+    edit = {RUNTIME / "api.py": ("user = self._users.get", "breakpoint(); user = self._users.get")}
+    with checkout.edited(edit):
+        assert checkout.get("/users/jane").status_code == 404
+        done = subprocess.run(
+            [*checkout.command("invoke"), "--port", str(checkout.port), "GET", "/users/jane"],
+            check=True,
+            input="p username\ncontinue\n",
+            capture_output=True,
+            text=True,
+        )
+    assert "(Pdb) 'jane'\n" in done.stdout
+    assert "user-not-found" in done.stdout
+
+
+def test_invoke_says_that_it_needs_a_sandbox(checkout: Checkout) -> None:
+    port = str(emulator.free_port())
+    done = subprocess.run(
+        [*checkout.command("invoke"), "--port", port, "GET", "/health"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"No sandbox answers on port {port}: start ./scripts/sandbox")

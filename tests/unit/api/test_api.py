@@ -7,14 +7,16 @@ from typing import Any, NamedTuple, Never
 
 import pytest
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from api import UserAPI
 from errors import Unavailable
+from localcloud.events import REQUEST_ID, event
 from models import User
-from tests.events import CONTEXT, REQUEST_ID, event
 from tests.in_memory_users import InMemoryUsers
 from users import Users
 
+CONTEXT = LambdaContext()
 JANE = "/users/jane"
 STALE = {"if-match": '"stale"'}
 USER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE"]

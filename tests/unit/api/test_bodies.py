@@ -6,7 +6,7 @@ import pytest
 
 import bodies
 from errors import ContentTooLarge, MalformedRequest, UnsupportedMediaType
-from tests.events import event
+from localcloud.events import event
 
 LIMIT = 64 * 1024
 

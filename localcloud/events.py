@@ -1,12 +1,12 @@
-"""HTTP API events, payload format 2.0, as the gateway sends them."""
+"""What API Gateway sends to a function: HTTP API events, payload format 2.0.
+
+Its format: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
 
 import base64
 import json
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-CONTEXT = LambdaContext()
 REQUEST_ID = "JKJaXmPLvHcESHA="
 
 
