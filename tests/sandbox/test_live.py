@@ -1,22 +1,16 @@
 """Edits while the sandbox serves, in a copy of the checkout."""
 
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from localcloud import emulator
-from tests.sandbox.conftest import ROOT, Sandbox
+from tests.sandbox.checkout import RUNTIME, Checkout
 
-RUNTIME = Path("backend/api/runtime")
 MISTAKE = "{}[username]"
-INSTALLED = ("assets", "cache", "emulator", "home")
 NOT_LIVE = "not live; what worked before still serves."
 
 HEALTH = 'self._route("/health"'
@@ -27,73 +21,6 @@ ADDED_ROUTE = {
         '    "/hello": (apigateway.HttpMethod.GET,),\n    "/health"',
     ),
 }
-
-
-class Checkout:
-    """A copy of this checkout that may be edited, and the sandbox that runs in it."""
-
-    def __init__(self, folder: Path) -> None:
-        files = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard", "-z"],  # noqa: S607
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for name in filter(None, files.split("\0")):
-            if not name.startswith("tests/"):
-                copy = folder / name
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, copy)
-        # What is installed is the same.
-        for name in (".venv", "node_modules", *(f".local/{name}" for name in INSTALLED)):
-            link = folder / name
-            link.parent.mkdir(exist_ok=True)
-            link.symlink_to(ROOT / name)
-        self.folder = folder
-        self._originals: dict[Path, str] = {}
-        self.port = emulator.free_port()
-        self.start()
-
-    def start(self) -> None:
-        arguments = ["--port", str(self.port)]
-        self.sandbox = Sandbox(self.folder, arguments, command=self.command("sandbox"))
-        self.sandbox.read_until("Ctrl-C stops it")
-
-    def command(self, module: str) -> list[str]:
-        """What runs a module of localcloud, as the scripts do."""
-        program = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-        program += f"from localcloud.{module} import main; main()"
-        return [sys.executable, "-I", "-c", program, str(self.folder)]
-
-    def write(self, path: Path, text: str) -> str:
-        """Save a file; returns what the sandbox says until it has done with it."""
-        return self._write_all({path: text})
-
-    @contextmanager
-    def edited(self, edits: dict[Path, tuple[str, str]]) -> Iterator[str]:
-        """Replace a text in each of the files; yields what is said. Undoes this and each write."""
-        changed = {}
-        for path, (old, new) in edits.items():
-            text = (self.folder / path).read_text()
-            assert old in text
-            changed[path] = text.replace(old, new, 1)
-        try:
-            yield self._write_all(changed)
-        finally:
-            self._write_all(self._originals)
-            self._originals = {}
-
-    def _write_all(self, files: dict[Path, str]) -> str:
-        before = len(self.sandbox.output)
-        for path, text in files.items():
-            self._originals.setdefault(path, (self.folder / path).read_text())
-            (self.folder / path).write_text(text)
-        self.sandbox.read_until(r": (live after [\d.]+ s \(.+\)|not live; .+)$")
-        return self.sandbox.output[before:]
-
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,170 @@
+"""./scripts/timings: how long a developer waits, measured in a clean clone of the last commit.
+
+Writes docs/timings.md. Takes some ten minutes, and needs the network, as a clean clone does.
+"""
+
+import datetime
+import os
+import platform
+import re
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+import httpx
+
+from localcloud import emulator
+from localcloud.install import ROOT
+from localcloud.progress import say, step
+
+_PAGE: Final = ROOT / "docs" / "timings.md"
+
+
+class Row(NamedTuple):
+    """What was measured: its goal in seconds if it has one, each run, where the last one's went."""
+
+    name: str
+    goal: int | None
+    seconds: list[float]
+    parts: str
+
+
+def main() -> None:
+    """Measure everything and write the page."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)  # noqa: S607
+        rows = list(_measure(clone))
+    _PAGE.write_text(_page(rows))
+    say(f"Written: {_PAGE.relative_to(ROOT)}")
+
+
+def _measure(clone: Path) -> Iterator[Row]:
+    port = emulator.free_port()
+    first = "`./scripts/sandbox` in a clean clone, to the first answer"
+    yield _starts(clone, port, 1, first, None)
+    yield _starts(clone, port, 3, "`./scripts/sandbox --fresh`", 15, "--fresh")
+    yield _starts(clone, port, 3, "`./scripts/sandbox`", 15)
+    with _serving(clone, port) as (_, output):
+        yield _row(
+            5,
+            "an edit of a message, to the changed answer",
+            2,
+            lambda run: _message(clone, port, run),
+        )
+        yield _row(
+            3,
+            "an edit of the infrastructure, to live",
+            None,
+            lambda run: _memory(clone, output, run),
+        )
+    for runs, command, goal in (
+        (3, "npx cdk synth --quiet", 4),
+        (3, ".venv/bin/pytest tests/unit", 5),
+        (3, "./scripts/test --quick", None),
+        (1, "./scripts/test", 300),
+    ):
+        yield _row(runs, f"`{command}`", goal, lambda _: _run(clone, command))  # noqa: B023 runs now
+
+
+def _row(runs: int, name: str, goal: int | None, run: Callable[[int], str]) -> Row:
+    seconds = []
+    for number in range(runs):
+        with step(name):
+            started = time.monotonic()
+            parts = run(number)
+            seconds.append(time.monotonic() - started)
+    return Row(name, goal, seconds, parts)
+
+
+def _starts(clone: Path, port: int, runs: int, name: str, goal: int | None, *options: str) -> Row:
+    seconds = []
+    for _ in range(runs):
+        with step(name):
+            started = time.monotonic()
+            with _serving(clone, port, *options) as (said, _):
+                seconds.append(time.monotonic() - started)
+    steps = re.findall(r"^  (.+) \.\.\. ([\d.]+) s$", said, re.MULTILINE)
+    return Row(name, goal, seconds, ", ".join(f"{part} {figure}" for part, figure in steps))
+
+
+@contextmanager
+def _serving(clone: Path, port: int, *options: str) -> Iterator[tuple[str, IO[str]]]:
+    """A sandbox that has answered; yields what it said until then, and what it goes on to say."""
+    command = ["./scripts/sandbox", "--port", str(port), *options]
+    with subprocess.Popen(command, cwd=clone, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr  # noqa: S101
+        said = ""
+        while "Ctrl-C stops it" not in said:
+            line = process.stderr.readline()
+            said += line
+            if not line:
+                raise RuntimeError(f"The sandbox did not start:\n{said}")
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
+            yield said, process.stderr
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stderr.read()
+
+
+def _message(clone: Path, port: int, run: int) -> str:
+    errors = clone / "backend/api/runtime/errors.py"
+    was, now = "username." + "!" * run, "username." + "!" * (run + 1)
+    errors.write_text(
+        errors.read_text().replace(f"no user with this {was}", f"no user with this {now}")
+    )
+    while now not in httpx.get(f"http://127.0.0.1:{port}/users/nobody").text:
+        time.sleep(0.02)
+    return "notice, build, upload, start of the new version"
+
+
+def _memory(clone: Path, output: IO[str], run: int) -> str:
+    infrastructure = clone / "backend/api/infrastructure.py"
+    text = infrastructure.read_text()
+    infrastructure.write_text(re.sub(r"(_MEMORY_MB: Final =) \d+", rf"\1 {1025 + run}", text))
+    while "(cdk deploy)" not in output.readline():
+        pass
+    return "`cdk synth`, `cdk deploy`"
+
+
+def _run(clone: Path, command: str) -> str:
+    environment = {**os.environ, "PATH": f"{clone}/.venv/bin:{os.environ['PATH']}"}
+    done = subprocess.run(  # noqa: S602 the commands above
+        command, shell=True, cwd=clone, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+    parts = re.findall(r"^=== (\w.*)\n(?:.*\n)*?=== (\d+) s$", done.stdout, re.MULTILINE)
+    return ", ".join(f"{part} {seconds}" for part, seconds in parts)
+
+
+def _page(rows: list[Row]) -> str:
+    today = datetime.datetime.now(datetime.UTC).date()
+    machine = f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores"
+    commit = _output("git", "rev-parse", "--short", "HEAD")
+    lines = [
+        "# How long a developer waits",
+        "",
+        f"Seconds, measured by `./scripts/timings` at commit {commit} on {today}: {machine}.",
+        "",
+        "| what | goal | median | slowest | runs | where the time goes |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {row.name} | {row.goal or ''} | {statistics.median(row.seconds):.1f} "
+        f"| {max(row.seconds):.1f} | {len(row.seconds)} | {row.parts} |"
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _output(*command: str) -> str:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,88 @@
+"""A copy of the checkout that may be edited while its sandbox runs."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from localcloud import emulator
+from tests.sandbox.conftest import ROOT, Sandbox
+
+RUNTIME = Path("backend/api/runtime")
+
+# What is installed is the same in the copy.
+_INSTALLED = (
+    ".venv",
+    "node_modules",
+    *(f".local/{n}" for n in ("assets", "cache", "emulator", "home")),
+)
+
+
+class Checkout:
+    """A copy of this checkout that may be edited, and the sandbox that runs in it."""
+
+    def __init__(self, folder: Path) -> None:
+        files = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard", "-z"],  # noqa: S607
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for name in filter(None, files.split("\0")):
+            if not name.startswith("tests/") and (ROOT / name).exists():
+                copy = folder / name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, copy)
+        for name in _INSTALLED:
+            link = folder / name
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(ROOT / name)
+        self.folder = folder
+        self._originals: dict[Path, str] = {}
+        self.port = emulator.free_port()
+        self.start()
+
+    def start(self) -> None:
+        arguments = ["--port", str(self.port)]
+        self.sandbox = Sandbox(self.folder, arguments, command=self.command("sandbox"))
+        self.sandbox.read_until("Ctrl-C stops it")
+
+    def command(self, module: str) -> list[str]:
+        """What runs a module of localcloud, as the scripts do."""
+        program = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+        program += f"from localcloud.{module} import main; main()"
+        return [sys.executable, "-I", "-c", program, str(self.folder)]
+
+    def write(self, path: Path, text: str) -> str:
+        """Save a file; returns what the sandbox says until it has done with it."""
+        return self._write_all({path: text})
+
+    @contextmanager
+    def edited(self, edits: dict[Path, tuple[str, str]]) -> Iterator[str]:
+        """Replace a text in each of the files; yields what is said. Undoes this and each write."""
+        changed = {}
+        for path, (old, new) in edits.items():
+            text = (self.folder / path).read_text()
+            assert old in text
+            changed[path] = text.replace(old, new, 1)
+        try:
+            yield self._write_all(changed)
+        finally:
+            self._write_all(self._originals)
+            self._originals = {}
+
+    def _write_all(self, files: dict[Path, str]) -> str:
+        before = len(self.sandbox.output)
+        for path, text in files.items():
+            self._originals.setdefault(path, (self.folder / path).read_text())
+            (self.folder / path).write_text(text)
+        self.sandbox.read_until(r": (live after [\d.]+ s \(.+\)|not live; .+)$")
+        return self.sandbox.output[before:]
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30)
