@@ -48,14 +48,32 @@ def context() -> dict[str, Any]:
     }
 
 
+type Synthesize = Callable[[Callable[[], None], dict[str, str], Path], None]
+
+
+@pytest.fixture(scope="session")
+def synthesize(environ: dict[str, str], context: dict[str, Any]) -> Synthesize:
+    """Runs a program with arguments, those of -c, into a folder.
+
+    What the CDK's own validation finds is an error, and fails every test that needs it.
+    """
+
+    def run(main: Callable[[], None], arguments: dict[str, str], folder: Path) -> None:
+        told = functools.partial(cdk.App, context={**context, **arguments}, outdir=str(folder))
+        with pytest.MonkeyPatch.context() as patch:
+            for variable in ("HOME", "UV_CACHE_DIR", "UV_OFFLINE"):
+                patch.setenv(variable, environ[variable])
+            patch.setattr(cdk, "App", told)
+            main()
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def assemblies(
-    environ: dict[str, str], context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    synthesize: Synthesize, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, Path]:
-    """Folders of cloud assemblies: each environment's, a developer's, and the toolchain's.
-
-    What the CDK's own validation finds is an error, and fails every test that needs them.
-    """
+    """Folders of cloud assemblies: each environment's, a developer's, and the toolchain's."""
     syntheses: dict[str, tuple[Callable[[], None], dict[str, str]]] = {
         "local": (app.main, {"environment": "local"}),
         "sandbox": (app.main, {}),  # the default
@@ -65,14 +83,7 @@ def assemblies(
     }
     folder = tmp_path_factory.mktemp("assemblies")
     for name, (main, arguments) in syntheses.items():
-        told = functools.partial(
-            cdk.App, context={**context, **arguments}, outdir=str(folder / name)
-        )
-        with pytest.MonkeyPatch.context() as patch:
-            for variable in ("HOME", "UV_CACHE_DIR", "UV_OFFLINE"):
-                patch.setenv(variable, environ[variable])
-            patch.setattr(cdk, "App", told)
-            main()
+        synthesize(main, arguments, folder / name)
     return {name: folder / name for name in syntheses}
 
 

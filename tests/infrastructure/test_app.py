@@ -11,6 +11,7 @@ import pytest
 import app
 import constants
 from localcloud.install import PYTHON, ROOT
+from tests.infrastructure.conftest import Synthesize
 
 # Prints what is read or changed below the folder that the argument names, and what is started,
 # while the modules are imported. Modules are read, and installed packages read their own.
@@ -47,6 +48,15 @@ def test_each_environment_is_one_stack_of_its_name(
     name: str, stack: str, assemblies: Mapping[str, Path]
 ) -> None:
     assert _stacks(assemblies[name]) == [stack]
+
+
+def test_nothing_changed_is_nothing_to_deploy(
+    assemblies: Mapping[str, Path], synthesize: Synthesize, tmp_path: Path
+) -> None:
+    # Not even a new version of the function: its logical id is in the template.
+    synthesize(app.main, {"environment": "production"}, tmp_path / "again")
+    for path in assemblies["production"].iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_every_environment_is_synthesized_here(assemblies: Mapping[str, Path]) -> None:

@@ -138,6 +138,15 @@ def test_a_build_from_nothing_has_the_same_bytes(platform: Platform, tmp_path: P
     assert Path(fresh).read_bytes() == kept.path.read_bytes()
 
 
+def test_the_same_code_elsewhere_and_later_is_the_same_asset(source: Path, tmp_path: Path) -> None:
+    for path in source.rglob("*.py"):
+        os.utime(path, (0, 0))
+    copied = bundling.build(source, HOST, cache=tmp_path / "cache")
+    original = bundling.build(RUNTIME, HOST)
+    assert copied.digest == original.digest
+    assert copied.path.read_bytes() == original.path.read_bytes()
+
+
 def test_unchanged_code_is_not_built_again(
     source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
