@@ -11,6 +11,7 @@ const AsyncFunction = (async () => {}).constructor;
 const browser = await chromium.launch({ executablePath: executable, args: options });
 try {
   const page = await browser.newPage();
+  page.on("pageerror", (error) => console.error(error));
   const result = await new AsyncFunction("page", "values", script)(page, values);
   console.log(JSON.stringify(result ?? null));
 } finally {
