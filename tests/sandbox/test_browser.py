@@ -189,6 +189,8 @@ def test_no_page_reaches_the_cloud(
     result = browser.run(
         "await page.goto(values.page); return await page.evaluate(() => attack());",
         tmp_path,
+        # The door also knows a browser by its name, which would hide what else it goes by.
+        "--user-agent=nobody",
         f"--host-resolver-rules=MAP evil.example {HOST}:{attacker.port}, "
         f"MAP *:{attacker.door} {HOST}:{attacker.port}",
         page=str(page),
