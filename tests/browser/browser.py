@@ -1,6 +1,6 @@
 """A real browser for tests, from the lock file beside this module; no machine has to have one.
 
-Only the tests that call run() install it: it is 250 MB that nobody needs who only runs the sandbox.
+Only the tests that call run() install it: it is 300 MB that nobody needs who only runs the sandbox.
 Chromium comes as an npm package, since that is the one registry with a build that brings its own
 libraries. Playwright drives it from JavaScript, not from Python: its Python package is 53 MB that
 would be installed with everything else, and mostly another copy of this Node and this driver.
