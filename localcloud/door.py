@@ -66,7 +66,14 @@ def _is_signed(scope: Scope, headers: dict[bytes, bytes]) -> bool:
 
 
 def _is_from_browser(headers: dict[bytes, bytes]) -> bool:
-    return b"origin" in headers or any(name.startswith(b"sec-fetch-") for name in headers)
+    # Any value counts: Chromium says "none", as if nobody but its user asked, when a page has it
+    # prefetch. Browsers before Sec-Fetch-*, like Safari until 16.3, say nothing in a GET but who
+    # they are.
+    return (
+        b"origin" in headers
+        or any(name.startswith(b"sec-fetch-") for name in headers)
+        or headers.get(b"user-agent", b"").startswith(b"Mozilla/")
+    )
 
 
 def _for_api(scope: Scope, api_id: str) -> Scope:

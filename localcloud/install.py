@@ -106,9 +106,7 @@ def _install_all() -> None:
     with step("Python packages"):
         _run(sync, {**environment, "UV_PROJECT_ENVIRONMENT": str(ROOT / ".venv")})
     with step("AWS CDK CLI"):
-        npm = [str(ROOT / ".venv" / "bin" / "npm"), "ci", "--ignore-scripts", "--include=dev"]
-        path = f"{NODE_FOLDER}{os.pathsep}{ROOT / '.venv' / 'bin'}{os.pathsep}{environment['PATH']}"
-        _run([*npm, "--no-audit", "--no-fund"], {**environment, "PATH": path})
+        npm_ci(ROOT)
     with step("local cloud"):
         target = {"UV_PROJECT_ENVIRONMENT": str(EMULATOR_PYTHON.parents[1])}
         _run([*sync, "--only-group", "emulator"], {**environment, **target})
@@ -116,6 +114,15 @@ def _install_all() -> None:
         fetch = "import sys; sys.path.insert(0, '.'); from backend.api import bundling as b; "
         fetch += "[b.fetch_dependencies(b.RUNTIME, p) for p in (b.HOST, b.LAMBDA_ARM64)]"
         _run([str(PYTHON), "-I", "-c", fetch], environment)
+
+
+def npm_ci(folder: Path) -> None:
+    """Install into the folder what its package-lock.json names. Raises Failure."""
+    environment = _environment()
+    path = f"{NODE_FOLDER}{os.pathsep}{ROOT / '.venv' / 'bin'}{os.pathsep}{environment['PATH']}"
+    npm = [str(ROOT / ".venv" / "bin" / "npm"), "ci", "--ignore-scripts", "--include=dev"]
+    options = ["--no-audit", "--no-fund", "--prefix", str(folder)]
+    _run([*npm, *options], {**environment, "PATH": path})
 
 
 def _wanted() -> str:

@@ -24,11 +24,6 @@ def package() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def package_lock() -> dict[str, Any]:
-    return _json("package-lock.json")
-
-
-@pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -93,19 +88,21 @@ def test_what_ships_and_what_builds_it_is_pinned(project: dict[str, Any]) -> Non
         assert re.fullmatch(r"[\w.-]+(\[\w+\])?==[\d.]+", requirement)
 
 
-def test_every_pin_of_npm_is_exact(package: dict[str, Any]) -> None:
+@pytest.mark.parametrize("folder", [".", "tests/browser"])
+def test_every_pin_of_npm_is_exact(folder: str) -> None:
+    package = _json(f"{folder}/package.json")
     assert "dependencies" not in package
     for version in package["devDependencies"].values():
         assert EXACT.fullmatch(version)
-    for overrides in package["overrides"].values():
+    for overrides in package.get("overrides", {}).values():
         for version in overrides.values():
             assert EXACT.fullmatch(version.removeprefix("npm:empty-npm-package@"))
 
 
-def test_npms_lock_is_what_package_json_says(
-    package: dict[str, Any], package_lock: dict[str, Any]
-) -> None:
-    locked = package_lock["packages"]
+@pytest.mark.parametrize("folder", [".", "tests/browser"])
+def test_npms_lock_is_what_package_json_says(folder: str) -> None:
+    package = _json(f"{folder}/package.json")
+    locked = _json(f"{folder}/package-lock.json")["packages"]
     assert locked[""]["devDependencies"] == package["devDependencies"]
     for name, version in package["devDependencies"].items():
         assert locked[f"node_modules/{name}"]["version"] == version

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -119,6 +120,17 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
     yield start_one
     for sandbox in started:
         sandbox.terminate()
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a started sandbox, whose address is its base_url."""
+    port = emulator.free_port()
+    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"), ["--port", str(port)])
+    sandbox.read_until("Ctrl-C stops it")
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        yield client
+    sandbox.terminate()
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """Who may do what through the one port that the local cloud has."""
 
-from collections.abc import Iterator
-
 import boto3
 import httpx
 import pytest
 
 from localcloud import emulator
-from tests.sandbox.conftest import Sandbox
 
 SIGNATURE = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20261121/us-east-1/dynamodb/x"}
 LIST_TABLES = {**SIGNATURE, "X-Amz-Target": "DynamoDB_20120810.ListTables"}
@@ -16,17 +13,11 @@ FROM_A_PAGE = [
     {"Origin": "null"},
     {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
     {"Sec-Fetch-Site": "same-origin"},
+    # Chromium, when a page has it prefetch another (speculation rules).
+    {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+    # An image's request in Safari before 16.4.
+    {"User-Agent": "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 Version/16.3 Safari/605.1.15"},
 ]
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    port = emulator.free_port()
-    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"), ["--port", str(port)])
-    sandbox.read_until("Ctrl-C stops it")
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-        yield client
-    sandbox.terminate()
 
 
 def test_the_api_is_at_the_root(cloud: httpx.Client) -> None:

