@@ -86,3 +86,6 @@ class Checkout:
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30)
+
+    def post(self, path: str, document: object) -> httpx.Response:
+        return httpx.post(f"http://127.0.0.1:{self.port}{path}", json=document, timeout=30)

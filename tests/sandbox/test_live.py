@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from localcloud import emulator
 from tests.sandbox.checkout import RUNTIME, Checkout
+from tests.sandbox.conftest import Sandbox
 
 MISTAKE = "{}[username]"
 NOT_LIVE = "not live; what worked before still serves."
@@ -129,6 +131,22 @@ def test_a_breakpoint_opens_the_debugger_in_invoke_and_is_passed_over_where_it_s
         )
     assert "(Pdb) 'jane'\n" in done.stdout
     assert "user-not-found" in done.stdout
+
+
+def test_a_command_beside_it_has_a_cloud_of_its_own(checkout: Checkout) -> None:
+    assert checkout.post("/users", {"username": "served"}).status_code == 201
+    script = (
+        "import httpx, os; api = httpx.Client(base_url=os.environ['API_ENDPOINT'], timeout=30); "
+        "print(api.get('/users/served').status_code); "
+        "print(api.post('/users', json={'username': 'commanded'}).status_code)"
+    )
+    beside = Sandbox(
+        checkout.folder, ["--", sys.executable, "-c", script], command=checkout.command("sandbox")
+    )
+    assert beside.finish() == 0
+    assert beside.output.endswith("\n404\n201\n")
+    assert checkout.get("/users/served").status_code == 200
+    assert checkout.get("/users/commanded").status_code == 404
 
 
 def test_invoke_says_that_it_needs_a_sandbox(checkout: Checkout) -> None:
