@@ -19,16 +19,21 @@ class Activity:
     """Prints the events that the emulator's process reports (emulator_process.py)."""
 
     def __init__(self) -> None:
-        self._routes: list[tuple[re.Pattern[str], str]] | None = None
+        self._routes: list[tuple[re.Pattern[str], str]] = []
+        self._has_begun = False
 
-    def begin(self, route_keys: Iterable[str]) -> None:
-        """Print from now on. route_keys: the API's, such as `GET /users/{username}`."""
+    def know(self, route_keys: Iterable[str]) -> None:
+        """Learn the API's routes, such as `GET /users/{username}`, after a deployment."""
         keys = sorted(route_keys, key=lambda key: key.count("{"))  # the most exact one wins
         self._routes = [(_pattern(key), key.split()[-1]) for key in keys]
 
+    def begin(self) -> None:
+        """Print from now on: what a start asks for by itself is not worth a line."""
+        self._has_begun = True
+
     def show(self, line: bytes) -> None:
         """Print one event, a line of JSON."""
-        if self._routes is None:
+        if not self._has_begun:
             return
         event = json.loads(line)
         if "path" in event:
@@ -40,7 +45,7 @@ class Activity:
     def _show_request(self, event: dict[str, Any]) -> None:
         request = f"{event['method']} {event['path']}"
         # The route, never the path: a username may be an address.
-        found = (route for pattern, route in self._routes or () if pattern.fullmatch(request))
+        found = (route for pattern, route in self._routes if pattern.fullmatch(request))
         route = next(found, "(no route)")
         status, milliseconds = event["status"], event["milliseconds"]
         say(f"{event['method']:<7}{route:<20} {status} {milliseconds:6.0f} ms")

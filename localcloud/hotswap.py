@@ -7,11 +7,13 @@ import base64
 import hashlib
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud import processes
 from localcloud.emulator import API_ID
@@ -41,7 +43,8 @@ class Hotswap:
         self._environment = environment
         self._log = folder / "build.log"
         self._lambda = boto3.client("lambda")
-        self._name, self._alias = function_of_the_api()
+        with the_cloud_answers():
+            self._name, self._alias = function_of_the_api()
         self._good: bytes | None = None
 
     def run(self, interruption: Interruption) -> bool:
@@ -50,6 +53,25 @@ class Hotswap:
         Raises Failure, and Interrupted; then what was live before still is.
         """
         archive = self._build(interruption)
+        with the_cloud_answers():
+            return self._put_live(archive)
+
+    def verify(self, interruption: Interruption) -> None:
+        """Put the checkout's code live after a deployment, which asked nobody whether it works.
+
+        Raises Failure, and Interrupted; then the code that worked before is live again.
+        """
+        good = self._good
+        self.run(interruption)
+        with the_cloud_answers():
+            error = self._health_error(self._alias)
+            if error:
+                if good:
+                    self._publish(good)
+                self._good = good
+                raise Failure("The deployed function does not work.", error)
+
+    def _put_live(self, archive: bytes) -> bool:
         configuration = self._lambda.get_function_configuration(
             FunctionName=self._name, Qualifier=self._alias
         )
@@ -59,20 +81,6 @@ class Hotswap:
             self._publish(archive)
         self._good = archive
         return not is_live
-
-    def verify(self, interruption: Interruption) -> None:
-        """Put the checkout's code live after a deployment, which asked nobody whether it works.
-
-        Raises Failure, and Interrupted; then the code that worked before is live again.
-        """
-        good = self._good
-        self.run(interruption)
-        error = self._health_error(self._alias)
-        if error:
-            if good:
-                self._publish(good)
-            self._good = good
-            raise Failure("The deployed function does not work.", error)
 
     def _publish(self, archive: bytes) -> None:
         self._lambda.update_function_code(FunctionName=self._name, ZipFile=archive)
@@ -135,6 +143,15 @@ class Hotswap:
         return done.stderr.replace(f"{ROOT}/", "")
 
 
+@contextmanager
+def the_cloud_answers() -> Iterator[None]:
+    """Raises Failure when the local cloud refuses a call, or can't be reached."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise Failure(f"The local cloud does not answer as it should: {error}") from None
+
+
 def function_of_the_api() -> tuple[str, str]:
     """The name and the alias of the function that answers the API's default route."""
     api = boto3.client("apigatewayv2")
@@ -147,4 +164,5 @@ def function_of_the_api() -> tuple[str, str]:
 def routes() -> list[dict[str, str]]:
     """The deployed API's routes, as API Gateway has them."""
     pages = boto3.client("apigatewayv2").get_paginator("get_routes").paginate(ApiId=API_ID)
-    return [route for page in pages for route in page["Items"]]
+    with the_cloud_answers():
+        return [route for page in pages for route in page["Items"]]

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from localcloud.deployment import Deployment
 from localcloud.emulator import Emulator
 from localcloud.hotswap import RUNTIME, Hotswap
@@ -101,14 +99,11 @@ class LiveEdits:
         self._is_behind = False
 
     def _put_live(self, interruption: Interruption, *, is_code: bool) -> str | None:
-        try:
-            if is_code:
-                return "hotswap" if self._hotswap.run(interruption) else None
-            self._deployment.repeat(interruption)
-            self._deployed()
-            self._hotswap.verify(interruption)
-        except (BotoCoreError, ClientError) as error:
-            raise Failure(f"The local cloud refused: {error}") from None
+        if is_code:
+            return "hotswap" if self._hotswap.run(interruption) else None
+        self._deployment.repeat(interruption)
+        self._deployed()
+        self._hotswap.verify(interruption)
         return "cdk deploy"
 
 

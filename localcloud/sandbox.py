@@ -104,15 +104,16 @@ def _serve(arguments: argparse.Namespace, interruption: Interruption) -> int:
         cloud = Emulator(FOLDER, port, activity.show)
         stack.callback(_stop_and_say, cloud)
         deployment = _start(cloud, FOLDER, interruption)
-        hotswap = Hotswap(deployment.environment(), FOLDER)
-        with step("the function's code"):
-            hotswap.verify(interruption)
-        _welcome(cloud.endpoint, time.monotonic() - started)
 
         def deployed() -> None:
-            activity.begin(route["RouteKey"] for route in routes())
+            activity.know(route["RouteKey"] for route in routes())
 
-        deployed()
+        with step("the function's code"):
+            hotswap = Hotswap(deployment.environment(), FOLDER)
+            hotswap.verify(interruption)
+            deployed()
+        _welcome(cloud.endpoint, time.monotonic() - started)
+        activity.begin()
         edits = LiveEdits(cloud, deployment, hotswap, deployed)
         try:
             while True:

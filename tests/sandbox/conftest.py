@@ -1,5 +1,6 @@
 """A sandbox of the test's own, beside whatever runs in this checkout."""
 
+import json
 import os
 import queue
 import re
@@ -15,6 +16,9 @@ import psutil
 import pytest
 
 from localcloud import emulator
+from localcloud.deployment import Deployment
+from localcloud.emulator import Emulator
+from localcloud.install import NODE_FOLDER
 
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60
@@ -108,12 +112,25 @@ class Sandbox:
         return [" ".join(process.cmdline()) for process in alive]
 
 
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The CDK application, synthesized once: for tests that are not about it, and start sooner."""
+    folder = tmp_path_factory.mktemp("app")
+    (folder / "cdk.json").write_text(json.dumps({"app": f"cp -R {folder}/assembly/. $CDK_OUTDIR"}))
+    environment = Deployment(folder, Emulator(folder, 0)).environment()
+    command = [str(NODE_FOLDER / "node"), str(ROOT / "node_modules/aws-cdk/bin/cdk"), "synth"]
+    command += ["--quiet", "--context", "environment=local", "--output", str(folder / "assembly")]
+    subprocess.run(command, check=True, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    return folder
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
+def start(tmp_path: Path, app: Path) -> Iterator[Callable[..., Sandbox]]:
     """Starts a sandbox with the given arguments; all of a test's share their data."""
     started = []
 
     def start_one(*arguments: str, **options: object) -> Sandbox:
+        options.setdefault("app", app)
         started.append(Sandbox(tmp_path / "sandbox", list(arguments), **options))
         return started[-1]
 
@@ -123,10 +140,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def cloud(tmp_path_factory: pytest.TempPathFactory, app: Path) -> Iterator[httpx.Client]:
     """A client of a started sandbox, whose address is its base_url."""
     port = emulator.free_port()
-    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"), ["--port", str(port)])
+    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"), ["--port", str(port)], app=app)
     sandbox.read_until("Ctrl-C stops it")
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         yield client

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from localcloud.install import LOCAL
-from tests.sandbox.conftest import Sandbox, run_elsewhere
+from tests.sandbox.conftest import ROOT, Sandbox, run_elsewhere
 
 type Start = Callable[..., Sandbox]
 
@@ -253,7 +253,7 @@ def test_it_cannot_reach_aws_whatever_the_machine_holds(
     }
     # The command asks for the table as any developer's script would: with an SDK, and no settings.
     script = "import boto3; print(boto3.client('dynamodb').list_tables()['TableNames'])"
-    sandbox = start("--", sys.executable, "-c", script, environment=poison)
+    sandbox = start("--", sys.executable, "-c", script, environment=poison, app=ROOT)
     sandbox.read_until("UserManagementBackend-Local")
     assert sandbox.finish() == 0
     assert reached == []
