@@ -30,6 +30,10 @@ _RUN: Final = "run-"
 _COMMAND_NOT_EXECUTABLE: Final = 126
 _COMMAND_NOT_FOUND: Final = 127
 
+_LOST: Final = (
+    "Every user is kept; what else was changed in it by hand since the last deployment is lost."
+)
+
 _DESCRIPTION: Final = """\
 Deploys the stack onto a local cloud with the real CDK CLI, and serves the API until Ctrl-C.
 Needs no AWS account and no Docker, and never reaches AWS. The users stay for the next start.
@@ -98,17 +102,17 @@ def _serve(arguments: argparse.Namespace, interruption: Interruption) -> int:
         if arguments.fresh:
             for path in ("state", "s3"):
                 shutil.rmtree(FOLDER / path, ignore_errors=True)
-        cloud = Emulator(FOLDER, port)
+        cloud = Emulator(FOLDER, port, is_kept=True)
         stack.callback(_stop_and_say, cloud)
         _start(cloud, FOLDER, interruption)
+        cloud.checkpoint()
         _welcome(cloud.endpoint, time.monotonic() - started)
         try:
             interruption.wait_until(cloud.has_ended)
         except Interrupted:
             return 0
         raise Failure(
-            "The local cloud ended by itself, its log is above: unless that says that it saved, "
-            "what changed since its start is lost.",
+            f"The local cloud ended by itself, its log is above. {_LOST}",
             cloud.read_log(),
         )
 
@@ -120,7 +124,10 @@ def _stop_and_say(cloud: Emulator) -> None:
     say("\nStopping ...", end="")
     if not cloud.stop():
         say("")
-        raise Failure("The local cloud had to be killed: what changed since its start is lost.")
+        raise Failure(
+            f"The local cloud could not save when it ended, its log is above. {_LOST}",
+            cloud.read_log(),
+        )
     say(" what the local cloud holds is kept for the next start.")
 
 
@@ -132,7 +139,7 @@ def _run(command: list[str], interruption: Interruption) -> int:
     prefix = f"{_RUN}{os.getpid()}-"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=LOCAL, prefix=prefix)))
-        cloud = Emulator(folder, emulator.free_port())
+        cloud = Emulator(folder, emulator.free_port(), is_kept=False)
         stack.callback(cloud.stop)
         _start(cloud, folder, interruption)
         environment = {**os.environ, "API_ENDPOINT": cloud.endpoint}
@@ -217,6 +224,7 @@ def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> None:
         deployment.start_synthesis()
         with step("local cloud"):
             cloud.start(interruption)
+        _say_what_was_restored(*cloud.restored())
         with step("cdk bootstrap"):
             deployment.bootstrap(interruption)
         with step("cdk synth"):
@@ -227,6 +235,13 @@ def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> None:
             _await_answer(cloud, interruption)
     finally:
         deployment.abandon()
+
+
+def _say_what_was_restored(restored: int, refused: int) -> None:
+    if restored:
+        say(f"  The last local cloud was killed: {restored} writes since it saved were restored.")
+    if refused:
+        say(f"  {refused} could not be restored: .local/sandbox/emulator.log says which.")
 
 
 def _await_answer(cloud: Emulator, interruption: Interruption) -> None:
