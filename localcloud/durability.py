@@ -34,6 +34,7 @@ from ministack.services import (  # type: ignore[import-not-found]
     cloudwatch_logs,
     dynamodb,
     lambda_svc,
+    s3,
 )
 
 from localcloud.door import App, Scope
@@ -82,6 +83,7 @@ class Durability:
         self._handle: Handler = dynamodb.handle_request
         self._journal = -1
         self._next_checkpoint = _JOURNAL_BYTES
+        self._is_deployed = False
 
     def load(self, load: Callable[[], None]) -> None:
         """Load the newest generation with the emulator's `load`. Raises UnreadableError."""
@@ -90,9 +92,13 @@ class Durability:
                 shutil.rmtree(stale)
         _keep_in(self._generation)
         with _errors_logged() as errors:
+            buckets = persistence.load_state("s3") or {
+                "buckets_meta": responses.AccountScopedDict()
+            }
             load()
         if not errors.empty():
             raise UnreadableError
+        _remove_buckets_except(set(buckets["buckets_meta"]._data))
         # From here on the emulator would only write over what is kept.
         _replace(ministack, "PERSIST_STATE", value=False)
 
@@ -144,20 +150,30 @@ class Durability:
         if os.fstat(self._journal).st_size > self._next_checkpoint:
             self._next_checkpoint *= 2  # unless it succeeds
             try:
-                self.checkpoint_unless_deploying()
+                self.checkpoint_if_deployed()
             except CheckpointError:
                 _logger.exception("The checkpoint failed: the journal goes on")
 
-    def checkpoint_unless_deploying(self) -> None:
-        """As checkpoint(); but a half deployed stack isn't kept: nothing would ever finish it."""
-        statuses = [stack["StackStatus"] for _, stack in cloudformation._stacks.all_items()]
-        if any(status.endswith("_IN_PROGRESS") for status in statuses):
-            _logger.warning("No checkpoint: a stack is being deployed")
-            return
-        self.checkpoint()
+    def checkpoint_if_deployed(self) -> None:
+        """As checkpoint(), but leaves out what a deployment that failed or was cut left behind.
+
+        Nothing would ever finish that, and no later deployment may succeed on top of it.
+        """
+        stacks = cloudformation._stacks.all_values()
+        # A stack in review is one that nothing was done for yet.
+        is_deploying = {stack["StackStatus"] for stack in stacks} & {
+            f"{operation}_IN_PROGRESS"
+            for operation in ("CREATE", "DELETE", "UPDATE", "ROLLBACK", "UPDATE_ROLLBACK")
+        }
+        if self._is_deployed and not is_deploying:
+            self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Save all that there is as a new generation. Raises CheckpointError."""
+        """Save all that there is as a new generation. Raises CheckpointError.
+
+        Whoever asks for it says that what is deployed is whole.
+        """
+        self._is_deployed = True
         old = self._generation
         new = self._folder / str(_number(old) + 1)
         unfinished = self._folder / "unfinished"
@@ -180,7 +196,7 @@ class Durability:
 
     def _remove(self, old: Path) -> None:
         if old != self._folder:
-            shutil.rmtree(old)
+            shutil.rmtree(old, ignore_errors=True)  # the next start tries again
             return
         shutil.rmtree(old / "lambda-blobs", ignore_errors=True)
         for path in (old / _JOURNAL, *old.glob("*.json")):
@@ -215,7 +231,7 @@ async def _live(app: App, durability: Durability, scope: Scope, receive: Any, se
     async def receive_end() -> dict[str, Any]:
         message: dict[str, Any] = await receive()
         if message["type"] == "lifespan.shutdown":
-            durability.checkpoint_unless_deploying()
+            durability.checkpoint_if_deployed()
         return message
 
     async def send_start(message: dict[str, Any]) -> None:
@@ -240,6 +256,18 @@ async def _checkpoint(durability: Durability, send: Any) -> None:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
     await send({"type": "http.response.start", "status": status, "headers": []})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _remove_buckets_except(known: set[tuple[str, str]]) -> None:
+    """Remove the buckets that came after the checkpoint, as all that a cut deployment made.
+
+    The emulator has their objects on the disk at once, and no stack could make them again.
+    """
+    for pattern in ("[0-9]*/*", ".versions/[0-9]*/*"):
+        for bucket in Path(s3.DATA_DIR).glob(pattern):
+            if (bucket.parent.name, bucket.name) not in known:
+                shutil.rmtree(bucket)
+                s3._buckets._data.pop((bucket.parent.name, bucket.name), None)
 
 
 def _save(folder: Path) -> None:

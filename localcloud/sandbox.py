@@ -128,7 +128,7 @@ def _stop_and_say(cloud: Emulator) -> None:
             f"The local cloud could not save when it ended, its log is above. {_LOST}",
             cloud.read_log(),
         )
-    say(" what the local cloud holds is kept for the next start.")
+    say(" the users are kept for the next start.")
 
 
 def _run(command: list[str], interruption: Interruption) -> int:
@@ -239,7 +239,7 @@ def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> None:
 
 def _say_what_was_restored(restored: int, refused: int) -> None:
     if restored:
-        say(f"  The last local cloud was killed: {restored} writes since it saved were restored.")
+        say(f"  {restored} writes since the local cloud last saved were restored: it was killed.")
     if refused:
         say(f"  {refused} could not be restored: .local/sandbox/emulator.log says which.")
 

@@ -84,8 +84,11 @@ class Sandbox:
         return [" ".join(process.cmdline()) for process in alive]
 
 
+type Start = Callable[..., Sandbox]
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a sandbox with the given arguments; all of a test's share their data."""
     started = []
 
