@@ -238,10 +238,9 @@ def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> None:
 
 
 def _say_what_was_restored(restored: int, refused: int) -> None:
-    if restored:
-        say(f"  {restored} writes since the local cloud last saved were restored: it was killed.")
-    if refused:
-        say(f"  {refused} could not be restored: .local/sandbox/emulator.log says which.")
+    if restored or refused:
+        text = f"  The last local cloud ended before it saved. Writes restored: {restored}"
+        say(text + (f", refused: {refused}; emulator.log says which." if refused else "."))
 
 
 def _await_answer(cloud: Emulator, interruption: Interruption) -> None:

@@ -64,7 +64,9 @@ def test_every_acknowledged_user_is_there_after_the_cloud_was_killed(
 
     again = start("--port", str(port))
     again.read_until("Ctrl-C stops it")
-    assert re.search(r"  \d+ writes since the local cloud last saved were restored", again.output)
+    said = re.search(r"ended before it saved. Writes restored: (\d+)\.", again.output)
+    assert said
+    assert int(said[1]) >= len(acknowledged)
     for username, user in acknowledged.items():
         read = httpx.get(f"http://127.0.0.1:{port}/users/{username}", timeout=30)
         assert read.json() == user
