@@ -211,6 +211,12 @@ def durable(app: App, folder: Path) -> App:
 
     A POST to /_checkpoint makes a checkpoint; it is answered with 204, or with 500.
     """
+    for module, name in (
+        (ministack, "_build_persistence_save_dict"),
+        (cloudformation, "_stacks"),
+        (cloudwatch_logs, "_log_groups"),
+    ):
+        getattr(module, name)  # another version may lack it: better now than at the first need
     durability = Durability(folder)
     load = ministack._load_persisted_state
     _replace(ministack, "_load_persisted_state", value=lambda: durability.load(load))
