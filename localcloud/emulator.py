@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -29,8 +30,10 @@ _MAIN: Final = f"""\
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from localcloud.emulator_process import main; main({API_ID!r})"""
 _START_SECONDS: Final = 60.0
-# What the emulator logs when it goes on without the data that it can't read.
-_UNREADABLE: Final = "Persistence: failed to load"
+# What it logs: see durability.py.
+_UNREADABLE: Final = "The kept data can't be read"
+_RESTORED: Final = re.compile(r"Journal: (\d+) writes were restored, (\d+) were refused")
+_CHECKPOINT_SECONDS: Final = 30.0
 # No proxy: it could not reach this machine's loopback.
 _HTTP: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -60,6 +63,13 @@ def get(url: str) -> str | None:
         return None
 
 
+def _post(url: str) -> None:
+    """Make a POST to the URL. Raises OSError or HTTPException unless it succeeds."""
+    request = urllib.request.Request(url, method="POST")  # noqa: S310 the loopback's
+    with _HTTP.open(request, timeout=_CHECKPOINT_SECONDS):
+        pass
+
+
 def aws_environment(endpoint: str) -> dict[str, str]:
     """The variables with which every AWS SDK and tool talks to the emulator, and to it alone."""
     kept = [os.environ.get("NO_PROXY"), os.environ.get("no_proxy")]
@@ -84,16 +94,23 @@ class Emulator:
     """One emulator, and the folder that holds its data, its log and its temporary files.
 
     `endpoint` is its address, and the API's.
+    is_kept: whether what it holds is kept for the next one that has the folder.
     show: gets each line that reports an event (emulator_process.py); without it the log does.
     """
 
     def __init__(
-        self, folder: Path, port: int, show: Callable[[bytes], None] | None = None
+        self,
+        folder: Path,
+        port: int,
+        *,
+        is_kept: bool = False,
+        show: Callable[[bytes], None] | None = None,
     ) -> None:
         self.endpoint = f"http://{HOST}:{port}"
         self._log = folder / "emulator.log"
         self._folder = folder
         self._port = port
+        self._is_kept = is_kept
         self._show = show
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -119,15 +136,16 @@ class Emulator:
         def is_ready() -> bool:
             if self.has_ended():
                 require_free(self._port)
+                self._require_readable()
             if self.has_ended() or time.monotonic() > deadline:
                 raise Failure("The local cloud did not start; its log is above.", self.read_log())
             # Another program may have taken the port meanwhile, another checkout's cloud even.
             return get(f"{self.endpoint}/_door") == process
 
         interruption.wait_until(is_ready)
+
+    def _require_readable(self) -> None:
         if _UNREADABLE in self.read_log():
-            # If it stopped by itself it would write over what may still be saved.
-            processes.stop_session(self._process, grace_seconds=0)
             raise Failure(
                 f"The kept data in {self._folder / 'state'} can't be read; its log is above. "
                 "Repair it, or start with --fresh, which removes it.",
@@ -140,15 +158,30 @@ class Emulator:
         for line in self._process.stdout:
             show(line)
 
+    def restored(self) -> tuple[int, int]:
+        """How many writes, made since the last checkpoint, the start restored; and could not."""
+        found = _RESTORED.search(self.read_log())
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    def checkpoint(self) -> None:
+        """Have all that it holds kept, however it ends. Raises Failure; it goes on all the same."""
+        try:
+            _post(f"{self.endpoint}/_checkpoint")
+        except (OSError, http.client.HTTPException) as error:
+            raise Failure(
+                f"The local cloud can't keep what was deployed ({error}); its log is above.",
+                self.read_log(),
+            ) from None
+
     def has_ended(self) -> bool:
         """Whether it isn't running any more."""
         return self._process is None or self._process.poll() is not None
 
     def stop(self) -> bool:
-        """Stop it and all that it started. Returns whether it had the time to save its data."""
+        """Stop it and all that it started. Returns whether it kept all that it held."""
         if self._process is None:
             return True
-        saved = processes.stop_session(self._process)
+        saved = processes.stop_session(self._process) and self._process.returncode == 0
         if self._process.stdin:
             self._process.stdin.close()
         shutil.rmtree(self._folder / "tmp", ignore_errors=True)
@@ -171,8 +204,8 @@ class Emulator:
             "PYTHONBREAKPOINT": "0",
             "IOT_MTLS_ENABLED": "0",  # would listen on all interfaces
             "SFTP_ENABLED": "0",
-            "PERSIST_STATE": "1",
+            "PERSIST_STATE": str(int(self._is_kept)),
             "STATE_DIR": str(self._folder / "state"),
-            "S3_PERSIST": "1",
+            "S3_PERSIST": str(int(self._is_kept)),
             "S3_DATA_DIR": str(self._folder / "s3"),
         }

@@ -1,10 +1,9 @@
-"""Runs the emulator behind its door; runs in the emulator's own environment.
+"""Runs the emulator behind its door, and keeps its data; runs in the emulator's own environment.
 
 What happens in it, it reports to its parent: on its standard output, a line of JSON for each event.
 
 It stops when it is told to, or when what started it is gone: its standard input is a pipe whose
-other end its parent holds, and which closes however the parent ends. Stopping is when it saves its
-data.
+other end its parent holds, and which closes however the parent ends.
 """
 
 import json
@@ -14,12 +13,14 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import ministack.app  # type: ignore[import-not-found]  # is in the emulator's environment
 import ministack.services.lambda_svc as lambda_service  # type: ignore[import-not-found]
 
 from localcloud.door import Report, behind_door
+from localcloud.durability import durable
 
 _WAITING_EVENTS: Final = 1_000
 
@@ -29,9 +30,10 @@ def main(api_id: str) -> None:
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     report = _start_reporting()
     _report_invocations(report)
-    ministack.app.app = behind_door(
-        ministack.app.app, report, port=os.environ["GATEWAY_PORT"], api_id=api_id
-    )
+    app = ministack.app.app
+    if ministack.app.PERSIST_STATE:
+        app = durable(app, Path(os.environ["STATE_DIR"]))
+    ministack.app.app = behind_door(app, report, port=os.environ["GATEWAY_PORT"], api_id=api_id)
     ministack.app.main()
 
 

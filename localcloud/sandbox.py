@@ -32,6 +32,10 @@ _RUN: Final = "run-"
 _COMMAND_NOT_EXECUTABLE: Final = 126
 _COMMAND_NOT_FOUND: Final = 127
 
+_LOST: Final = (
+    "Every user is kept; what else was changed in it by hand since the last deployment is lost."
+)
+
 _DESCRIPTION: Final = """\
 Deploys the stack onto a local cloud with the real CDK CLI, and serves the API until Ctrl-C.
 Needs no AWS account and no Docker, and never reaches AWS. The users stay for the next start.
@@ -101,31 +105,27 @@ def _serve(arguments: argparse.Namespace, interruption: Interruption) -> int:
             for path in ("state", "s3"):
                 shutil.rmtree(FOLDER / path, ignore_errors=True)
         activity, watch = Activity(), Watch()
-        cloud = Emulator(FOLDER, port, activity.show)
+        cloud = Emulator(FOLDER, port, is_kept=True, show=activity.show)
         stack.callback(_stop_and_say, cloud)
-        deployment = _start(cloud, FOLDER, interruption)
+        deployment, hotswap = _start(cloud, FOLDER, interruption)
 
         def deployed() -> None:
             activity.know(route["RouteKey"] for route in routes())
+            cloud.checkpoint()
 
-        with step("the function's code"):
-            hotswap = Hotswap(deployment.environment(), FOLDER)
-            hotswap.verify(interruption)
-            deployed()
+        deployed()
         _welcome(cloud.endpoint, time.monotonic() - started)
         activity.begin()
         edits = LiveEdits(cloud, deployment, hotswap, deployed)
         try:
-            while True:
+            while not cloud.has_ended():
+                if watch.has_changed():
+                    edits.apply(watch.take(), interruption)
                 interruption.wait_until(lambda: cloud.has_ended() or watch.has_changed())
-                if cloud.has_ended():
-                    break
-                edits.apply(watch.take(), interruption)
         except Interrupted:
             return 0
         raise Failure(
-            "The local cloud ended by itself, its log is above: unless that says that it saved, "
-            "what changed since its start is lost.",
+            f"The local cloud ended by itself, its log is above. {_LOST}",
             cloud.read_log(),
         )
 
@@ -137,8 +137,11 @@ def _stop_and_say(cloud: Emulator) -> None:
     say("\nStopping ...", end="")
     if not cloud.stop():
         say("")
-        raise Failure("The local cloud had to be killed: what changed since its start is lost.")
-    say(" what the local cloud holds is kept for the next start.")
+        raise Failure(
+            f"The local cloud could not save when it ended, its log is above. {_LOST}",
+            cloud.read_log(),
+        )
+    say(" the users are kept for the next start.")
 
 
 def _run(command: list[str], interruption: Interruption) -> int:
@@ -149,7 +152,7 @@ def _run(command: list[str], interruption: Interruption) -> int:
     prefix = f"{_RUN}{os.getpid()}-"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=LOCAL, prefix=prefix)))
-        cloud = Emulator(folder, emulator.free_port())
+        cloud = Emulator(folder, emulator.free_port(), is_kept=False)
         stack.callback(cloud.stop)
         _start(cloud, folder, interruption)
         environment = {**os.environ, "API_ENDPOINT": cloud.endpoint}
@@ -224,7 +227,7 @@ def _terminal_for(process: subprocess.Popen[bytes]) -> Iterator[Callable[[], Non
         os.tcsetpgrp(terminal, os.getpgrp())
 
 
-def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> Deployment:
+def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> tuple[Deployment, Hotswap]:
     """Start the cloud, deploy to it, and wait until the API answers."""
     # Every SDK, in this process and in what it starts, finds the local cloud and nothing else.
     os.environ.update(emulator.aws_environment(cloud.endpoint))
@@ -234,6 +237,7 @@ def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> Deploym
         deployment.start_synthesis()
         with step("local cloud"):
             cloud.start(interruption)
+        _say_what_was_restored(*cloud.restored())
         with step("cdk bootstrap"):
             deployment.bootstrap(interruption)
         with step("cdk synth"):
@@ -241,10 +245,18 @@ def _start(cloud: Emulator, folder: Path, interruption: Interruption) -> Deploym
         with step("cdk deploy"):
             deployment.deploy(interruption)
         with step("first answer"):
+            hotswap = Hotswap(deployment.environment(), folder)
+            hotswap.verify(interruption)
             _await_answer(cloud, interruption)
     finally:
         deployment.abandon()
-    return deployment
+    return deployment, hotswap
+
+
+def _say_what_was_restored(restored: int, refused: int) -> None:
+    if restored or refused:
+        text = f"  The last local cloud ended before it saved. Writes restored: {restored}"
+        say(text + (f", refused: {refused}; emulator.log says which." if refused else "."))
 
 
 def _await_answer(cloud: Emulator, interruption: Interruption) -> None:

@@ -112,6 +112,9 @@ class Sandbox:
         return [" ".join(process.cmdline()) for process in alive]
 
 
+type Start = Callable[..., Sandbox]
+
+
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The CDK application, synthesized once: for tests that are not about it, and start sooner."""
@@ -125,7 +128,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(tmp_path: Path, app: Path) -> Iterator[Callable[..., Sandbox]]:
+def start(tmp_path: Path, app: Path) -> Iterator[Start]:
     """Starts a sandbox with the given arguments; all of a test's share their data."""
     started = []
 

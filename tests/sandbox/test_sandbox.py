@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,9 +15,7 @@ import psutil
 import pytest
 
 from localcloud.install import LOCAL
-from tests.sandbox.conftest import ROOT, Sandbox, run_elsewhere
-
-type Start = Callable[..., Sandbox]
+from tests.sandbox.conftest import ROOT, Start, run_elsewhere
 
 
 def _read_until(terminal: int, pattern: bytes) -> bytes:
@@ -83,17 +81,6 @@ def test_when_it_is_killed_nothing_goes_on_and_damage_is_not_made_worse(
     assert again.finish() == 1
     assert "can't be read; its log is above. Repair it, or start with --fresh" in again.output
     assert state.read_bytes() == damaged
-
-
-def test_when_the_cloud_is_killed_it_says_so(start: Start, port: int) -> None:
-    sandbox = start("--port", str(port))
-    sandbox.read_until("Ctrl-C stops it")
-    [cloud] = psutil.Process(sandbox.process.pid).children()
-    cloud.kill()
-    assert sandbox.finish() == 1
-    assert "The local cloud ended by itself, its log is above" in sandbox.output
-    assert sandbox.output.endswith("what changed since its start is lost.\n")
-    assert sandbox.left_running() == []
 
 
 class TestCommand:
