@@ -16,7 +16,7 @@ _INDENT: Final = "  "
 
 
 class Activity:
-    """Prints the events that the emulator's process reports (emulator_process.py)."""
+    """Prints the events that the emulator's process reports (emulator_process)."""
 
     def __init__(self) -> None:
         self._routes: list[tuple[re.Pattern[str], str]] = []

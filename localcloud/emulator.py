@@ -28,7 +28,7 @@ API_ID: Final = "5e7ca11e"
 
 _MAIN: Final = f"""\
 import sys; sys.path.insert(0, {str(ROOT)!r})
-from localcloud.emulator_process import main; main({API_ID!r})"""
+from localcloud.emulator_process.main import main; main({API_ID!r})"""
 _START_SECONDS: Final = 60.0
 # What it logs: see durability.py.
 _UNREADABLE: Final = "The kept data can't be read"
@@ -95,7 +95,7 @@ class Emulator:
 
     `endpoint` is its address, and the API's.
     is_kept: whether what it holds is kept for the next one that has the folder.
-    show: gets each line that reports an event (emulator_process.py); without it the log does.
+    show: gets each line that reports an event (emulator_process); without it the log does.
     """
 
     def __init__(

@@ -8,12 +8,11 @@ import sys
 
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError
 
-from localcloud.emulator import HOST, PORT, aws_environment
+from localcloud.emulator import HOST, PORT, aws_environment, get
 from localcloud.events import event
 from localcloud.hotswap import RUNTIME, function_of_the_api
-from localcloud.progress import Failure, explain, say
+from localcloud.progress import say
 
 _DESCRIPTION = """\
 Answers one request by the checkout's code, in a process of its own that a debugger can stop:
@@ -34,17 +33,15 @@ def main() -> None:
     parser.add_argument("body", nargs="?", help="JSON", metavar="BODY")
     parser.add_argument("--port", type=int, default=PORT, help="the sandbox's", metavar="N")
     arguments = parser.parse_args()
-    os.environ.update(aws_environment(f"http://{HOST}:{arguments.port}"))
-    try:
-        os.environ.update(_variables())
-    except BotoCoreError:
-        explain(
-            Failure(
-                f"No sandbox answers on port {arguments.port}: start ./scripts/sandbox in another "
-                "terminal, or name its port with --port."
-            )
+    endpoint = f"http://{HOST}:{arguments.port}"
+    if get(f"{endpoint}/_door") is None:
+        say(
+            f"No sandbox answers on port {arguments.port}: start ./scripts/sandbox in another "
+            "terminal, or name its port with --port."
         )
         sys.exit(1)
+    os.environ.update(aws_environment(endpoint))
+    os.environ.update(_variables())
     sys.path.insert(0, str(RUNTIME))
     handler = importlib.import_module("lambda_function").handler
     request = event(arguments.method.upper(), arguments.path, raw=arguments.body)

@@ -12,36 +12,23 @@ machine that loses its power is not what this is for.
 
 import json
 import logging
-import logging.handlers
 import os
 import shutil
-import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Final, NoReturn
 
 import ministack.app as ministack  # type: ignore[import-not-found]  # is in its environment
-from ministack.core import persistence, responses  # type: ignore[import-not-found]
-from ministack.core.persistence import (  # type: ignore[import-not-found]
-    _json_default,
-    _state_format_version,
-)
-from ministack.services import (  # type: ignore[import-not-found]
-    cloudformation,
-    cloudwatch_logs,
-    dynamodb,
-    lambda_svc,
-    s3,
-)
+from ministack.core import responses  # type: ignore[import-not-found]
+from ministack.services import dynamodb  # type: ignore[import-not-found]
 
-from localcloud.door import App, Scope
+from localcloud.emulator_process import state
+from localcloud.emulator_process.door import App, Scope
+from localcloud.emulator_process.state import UnreadableError
 
 _JOURNAL: Final = "journal"
 _JOURNAL_BYTES: Final = 16_000_000
-_LOG_STREAMS: Final = 1000
 _WRITES: Final = frozenset(
     {
         "BatchExecuteStatement",
@@ -65,10 +52,6 @@ class CheckpointError(Exception):
     """What there is could not be saved: the generation before it and its journal go on."""
 
 
-class UnreadableError(Exception):
-    """What is kept is damaged: nothing may be served, nor written over it."""
-
-
 class Durability:
     """What is kept in one folder, and the journal of the emulator that runs.
 
@@ -90,17 +73,8 @@ class Durability:
         for stale in self._generations():
             if stale != self._generation:
                 shutil.rmtree(stale)
-        _keep_in(self._generation)
-        with _errors_logged() as errors:
-            buckets = persistence.load_state("s3") or {
-                "buckets_meta": responses.AccountScopedDict()
-            }
-            load()
-        if not errors.empty():
-            raise UnreadableError
-        _remove_buckets_except(set(buckets["buckets_meta"]._data))
-        # From here on the emulator would only write over what is kept.
-        _replace(ministack, "PERSIST_STATE", value=False)
+        state.keep_in(self._generation)
+        state.load(load)
 
     async def restore(self) -> None:
         """Make the journal's writes again, and begin to journal. Raises UnreadableError."""
@@ -159,13 +133,7 @@ class Durability:
 
         Nothing would ever finish that, and no later deployment may succeed on top of it.
         """
-        stacks = cloudformation._stacks.all_values()
-        # A stack in review is one that nothing was done for yet.
-        is_deploying = {stack["StackStatus"] for stack in stacks} & {
-            f"{operation}_IN_PROGRESS"
-            for operation in ("CREATE", "DELETE", "UPDATE", "ROLLBACK", "UPDATE_ROLLBACK")
-        }
-        if self._is_deployed and not is_deploying:
+        if self._is_deployed and not state.is_deploying():
             self.checkpoint()
 
     def checkpoint(self) -> None:
@@ -180,14 +148,14 @@ class Durability:
         try:
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
-            _keep_in(unfinished)
-            _save(unfinished)
+            state.keep_in(unfinished)
+            state.save(unfinished)
             journal = _open(unfinished / _JOURNAL)
             unfinished.rename(new)
         except Exception as error:
-            _keep_in(old)
+            state.keep_in(old)
             raise CheckpointError from error
-        _keep_in(new)
+        state.keep_in(new)
         os.close(self._journal)
         self._generation, self._journal = new, journal
         self._next_checkpoint = _JOURNAL_BYTES
@@ -211,16 +179,10 @@ def durable(app: App, folder: Path) -> App:
 
     A POST to /_checkpoint makes a checkpoint; it is answered with 204, or with 500.
     """
-    for module, name in (
-        (ministack, "_build_persistence_save_dict"),
-        (cloudformation, "_stacks"),
-        (cloudwatch_logs, "_log_groups"),
-    ):
-        getattr(module, name)  # another version may lack it: better now than at the first need
     durability = Durability(folder)
     load = ministack._load_persisted_state
-    _replace(ministack, "_load_persisted_state", value=lambda: durability.load(load))
-    _replace(dynamodb, "handle_request", value=durability.handle)
+    state.replace(ministack, "_load_persisted_state", value=lambda: durability.load(load))
+    state.replace(dynamodb, "handle_request", value=durability.handle)
 
     async def durable_app(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -264,70 +226,11 @@ async def _checkpoint(durability: Durability, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def _remove_buckets_except(known: set[tuple[str, str]]) -> None:
-    """Remove the buckets that came after the checkpoint, as all that a cut deployment made.
-
-    The emulator has their objects on the disk at once, and no stack could make them again.
-    """
-    for pattern in ("[0-9]*/*", ".versions/[0-9]*/*"):
-        for bucket in Path(s3.DATA_DIR).glob(pattern):
-            if (bucket.parent.name, bucket.name) not in known:
-                shutil.rmtree(bucket)
-                s3._buckets._data.pop((bucket.parent.name, bucket.name), None)
-
-
-def _save(folder: Path) -> None:
-    for _, group in cloudwatch_logs._log_groups.all_items():
-        # The emulator makes a stream for each invocation, and would keep them for ever.
-        for name in list(group["streams"])[:-_LOG_STREAMS]:
-            group["streams"].pop(name, None)
-    for name, state in _copy_states().items():
-        content = {"__ministack_format__": _state_format_version(name), "payload": state}
-        with (folder / f"{name}.json").open("w") as file:
-            json.dump(content, file, default=_json_default)
-
-
-def _copy_states() -> dict[str, Any]:
-    get_states = ministack._build_persistence_save_dict()
-    interval = sys.getswitchinterval()
-    # Other threads write to what is copied: they don't get the interpreter meanwhile.
-    sys.setswitchinterval(60)
-    try:
-        states = {name: get_state() for name, get_state in get_states.items()}
-    finally:
-        sys.setswitchinterval(interval)
-    return {name: state for name, state in states.items() if state is not None}
-
-
 def _end(reason: str) -> NoReturn:
     # At once: the server would go on without a lifespan, and save what must not be saved.
     _logger.exception(reason)
     logging.shutdown()
     os._exit(1)
-
-
-@contextmanager
-def _errors_logged() -> Iterator[SimpleQueue[logging.LogRecord]]:
-    """What is logged as an error meanwhile: the emulator says so, and goes on without the data."""
-    errors = SimpleQueue[logging.LogRecord]()
-    handler = logging.handlers.QueueHandler(errors)
-    handler.setLevel(logging.ERROR)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    try:
-        yield errors
-    finally:
-        root.removeHandler(handler)
-
-
-def _keep_in(generation: Path) -> None:
-    _replace(persistence, "STATE_DIR", value=str(generation))
-    _replace(lambda_svc, "CODE_BLOB_DIR", value=str(generation / "lambda-blobs"))
-
-
-def _replace(module: Any, name: str, *, value: object) -> None:
-    getattr(module, name)  # another version may call it otherwise: then this raises
-    setattr(module, name, value)
 
 
 def _open(journal: Path) -> int:

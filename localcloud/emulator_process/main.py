@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import ministack.app  # type: ignore[import-not-found]  # is in the emulator's environment
-import ministack.services.lambda_svc as lambda_service  # type: ignore[import-not-found]
+from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
-from localcloud.door import Report, behind_door
-from localcloud.durability import durable
+from localcloud.emulator_process.door import Report, behind_door
+from localcloud.emulator_process.durability import durable
+from localcloud.emulator_process.state import replace
 
 _WAITING_EVENTS: Final = 1_000
 
@@ -66,7 +67,7 @@ def _report_invocations(report: Report) -> None:
 
     From where the emulator has both: its log groups don't have the failure of a start.
     """
-    invoke = lambda_service._execute_function_dispatch
+    invoke = lambda_svc._execute_function_dispatch
 
     def reported(*arguments: Any) -> dict[str, Any]:
         result: dict[str, Any] = invoke(*arguments)
@@ -74,4 +75,4 @@ def _report_invocations(report: Report) -> None:
         report({"log": result.get("log", ""), "error": error})
         return result
 
-    lambda_service._execute_function_dispatch = reported
+    replace(lambda_svc, "_execute_function_dispatch", value=reported)
