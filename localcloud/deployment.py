@@ -15,7 +15,11 @@ from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
 from localcloud.processes import Interruption
 from localcloud.progress import Failure
 
-_CLI: Final = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+_CLI: Final = (
+    str(NODE_FOLDER / "node"),
+    f"--require={Path(__file__).with_name('end_with_parent.cjs')}",
+    str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"),
+)
 
 
 class Deployment:
@@ -96,10 +100,11 @@ class Deployment:
         log = self._log(arguments[0])
         log.unlink(missing_ok=True)
         return processes.start(
-            [str(NODE_FOLDER / "node"), str(_CLI), *arguments, "--no-notices", "--no-color"],
+            [*_CLI, *arguments, "--no-notices", "--no-color"],
             self.environment(),
             folder=ROOT,
             log=log,
+            stdin=subprocess.PIPE,
         )
 
     def _finish(

@@ -182,8 +182,6 @@ class Emulator:
         if self._process is None:
             return True
         saved = processes.stop_session(self._process) and self._process.returncode == 0
-        if self._process.stdin:
-            self._process.stdin.close()
         shutil.rmtree(self._folder / "tmp", ignore_errors=True)
         return saved
 

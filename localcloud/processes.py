@@ -88,6 +88,8 @@ def stop_session(
     ended = process.poll() is not None
     kill_group(process.pid)
     process.wait()
+    if process.stdin:
+        process.stdin.close()
     return ended
 
 

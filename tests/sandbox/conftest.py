@@ -27,8 +27,8 @@ _STOP_SECONDS = 30
 # ./scripts/sandbox keeps its data in one folder of the checkout; a test must not touch it.
 _ELSEWHERE = """
 import sys, pathlib
-from localcloud import deployment, sandbox
-sandbox.FOLDER = pathlib.Path(sys.argv.pop(1))
+from localcloud import deployment, sandbox, serving
+serving.FOLDER = pathlib.Path(sys.argv.pop(1))
 deployment.ROOT = pathlib.Path(sys.argv.pop(1))
 sandbox.main()
 """

@@ -142,6 +142,19 @@ def test_an_interruption_before_it_is_ready_leaves_nothing(start: Start, port: i
     assert sandbox.left_running() == []
 
 
+def test_when_it_is_killed_during_a_deployment_that_does_not_go_on(
+    start: Start, port: int, tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "cdk.json").write_text('{"app": "sleep 1000"}')
+    sandbox = start("--port", str(port), app=app)
+    sandbox.read_until("cdk bootstrap")  # the next step goes on already
+    assert any(process.name() == "sleep" for process in sandbox.descendants)
+    sandbox.signal(signal.SIGKILL)
+    assert sandbox.left_running() == []
+
+
 def test_a_step_that_fails_says_so_and_leaves_nothing(
     start: Start, port: int, tmp_path: Path
 ) -> None:

@@ -1,0 +1,108 @@
+"""Runs a command against an empty sandbox of its own."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from localcloud import emulator, processes
+from localcloud.emulator import Emulator
+from localcloud.install import LOCAL
+from localcloud.processes import Interrupted, Interruption
+from localcloud.progress import say
+from localcloud.starting import start
+
+_GRACE_SECONDS: Final = 15.0
+_FOLDER: Final = "run-"
+_NOT_EXECUTABLE: Final = 126
+_NOT_FOUND: Final = 127
+
+
+def run(command: list[str], interruption: Interruption) -> int:
+    """Return the command's exit status; raises Failure, and Interrupted. Nothing is kept."""
+    if not shutil.which(command[0]):
+        say(f"{command[0]!r} is no command that can be run: correct it, or make it executable.")
+        return _NOT_FOUND
+    _remove_what_the_killed_left()
+    prefix = f"{_FOLDER}{os.getpid()}-"
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=LOCAL, prefix=prefix)))
+        cloud = Emulator(folder, emulator.free_port(), is_kept=False)
+        stack.callback(cloud.stop)
+        start(cloud, folder, interruption)
+        environment = {**os.environ, "API_ENDPOINT": cloud.endpoint}
+        return _run_command(command, environment, interruption)
+
+
+def _remove_what_the_killed_left() -> None:
+    for folder in LOCAL.glob(f"{_FOLDER}*"):
+        process = int(folder.name.removeprefix(_FOLDER).split("-")[0])
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_command(
+    command: list[str], environment: dict[str, str], interruption: Interruption
+) -> int:
+    try:
+        # A group of its own, all of which can be ended.
+        process = subprocess.Popen(command, env=environment, process_group=0)
+    except OSError as error:
+        say(f"{command[0]!r} can't be run ({error.strerror}): is it a program for this machine?")
+        return _NOT_EXECUTABLE
+    try:
+        with _terminal_for(process) as handle_stop:
+
+            def has_ended() -> bool:
+                handle_stop()
+                return process.poll() is not None
+
+            interruption.wait_until(has_ended)
+    except Interrupted as interrupted:
+        os.killpg(process.pid, interrupted.signal_number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+        raise
+    finally:
+        processes.kill_group(process.pid)
+        process.wait()
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+@contextmanager
+def _terminal_for(process: subprocess.Popen[bytes]) -> Iterator[Callable[[], None]]:
+    """Give the command's group the terminal, if we have it: its keyboard, Ctrl-C and Ctrl-Z.
+
+    Yields what has to be called again and again, to stop with the command when it is stopped.
+    """
+    terminal = sys.stdin.fileno() if sys.stdin else -1
+    if not os.isatty(terminal) or os.tcgetpgrp(terminal) != os.getpgrp():
+        yield lambda: None
+        return
+    # In the background, whoever changes the terminal's group is stopped, or ignores this signal.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+
+    def hand_over() -> None:
+        os.tcsetpgrp(terminal, process.pid)
+        os.killpg(process.pid, signal.SIGCONT)
+
+    def stop_with_it() -> None:
+        with suppress(ChildProcessError):  # it has ended
+            if os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG):
+                os.tcsetpgrp(terminal, os.getpgrp())
+                os.kill(os.getpid(), signal.SIGSTOP)
+                hand_over()
+
+    hand_over()
+    try:
+        yield stop_with_it
+    finally:
+        os.tcsetpgrp(terminal, os.getpgrp())

@@ -1,0 +1,111 @@
+"""Serves the API until it is stopped, and keeps the users for the next start."""
+
+import fcntl
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from localcloud import emulator
+from localcloud.activity import Activity
+from localcloud.emulator import Emulator
+from localcloud.hotswap import routes
+from localcloud.install import LOCAL
+from localcloud.live import LiveEdits, Watch
+from localcloud.processes import Interrupted, Interruption
+from localcloud.progress import Failure, say
+from localcloud.starting import start
+
+FOLDER = LOCAL / "sandbox"
+
+_LOST: Final = (
+    "Every user is kept; what else was changed in it by hand since the last deployment is lost."
+)
+
+
+def serve(port: int, interruption: Interruption, *, fresh: bool) -> int:
+    """Return the exit status once it is interrupted. Raises Failure, and Interrupted at the start.
+
+    fresh: begin without users.
+    """
+    started = time.monotonic()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_only_one(FOLDER / "lock", port))
+        emulator.require_free(port)
+        if fresh:
+            for path in ("state", "s3"):
+                shutil.rmtree(FOLDER / path, ignore_errors=True)
+        activity, watch = Activity(), Watch()
+        cloud = Emulator(FOLDER, port, is_kept=True, show=activity.show)
+        stack.callback(_stop_and_say, cloud)
+        deployment, hotswap = start(cloud, FOLDER, interruption)
+
+        def deployed() -> None:
+            activity.know(route["RouteKey"] for route in routes())
+            cloud.checkpoint()
+
+        deployed()
+        _welcome(cloud.endpoint, time.monotonic() - started)
+        activity.begin()
+        edits = LiveEdits(cloud, deployment, hotswap, deployed)
+        try:
+            while not cloud.has_ended():
+                if watch.has_changed():
+                    edits.apply(watch.take(), interruption)
+                interruption.wait_until(lambda: cloud.has_ended() or watch.has_changed())
+        except Interrupted:
+            return 0
+        raise Failure(
+            f"The local cloud ended by itself, its log is above. {_LOST}",
+            cloud.read_log(),
+        )
+
+
+def _stop_and_say(cloud: Emulator) -> None:
+    if cloud.has_ended():
+        cloud.stop()
+        return
+    say("\nStopping ...", end="")
+    if not cloud.stop():
+        say("")
+        raise Failure(
+            f"The local cloud could not save when it ended, its log is above. {_LOST}",
+            cloud.read_log(),
+        )
+    say(" the users are kept for the next start.")
+
+
+def _welcome(endpoint: str, seconds: float) -> None:
+    user = f"jane-{secrets.token_hex(2)}"  # so that the line works each time
+    say(
+        f"""Ready after {seconds:.1f} s: {endpoint}
+
+Create a user:
+
+  curl -i {endpoint}/users -H 'Content-Type: application/json' \\
+    -d '{{"username": "{user}", "email": "{user}@example.com"}}'
+
+Ctrl-C stops it and keeps the users."""
+    )
+
+
+@contextmanager
+def _only_one(path: Path, port: int) -> Iterator[None]:
+    """Hold the checkout's sandbox; the system lets go of it however this process ends."""
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise Failure(
+                f"A sandbox of this checkout runs already ({lock.read()}): use it, or stop it."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, port {port}")
+        lock.flush()
+        yield
