@@ -1,6 +1,6 @@
 """Deploys the pipeline that tests each commit of the source branch and takes it to production.
 
-npx cdk deploy --app '.venv/bin/python toolchain.py'        once; then it updates itself
+./scripts/cdk deploy --app '.venv/bin/python toolchain.py'  once; then it updates itself
 """
 
 import json
