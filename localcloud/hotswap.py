@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from localcloud import processes
 from localcloud.emulator import API_ID
@@ -31,6 +32,8 @@ from backend.api import bundling
 print(bundling.build(bundling.RUNTIME, bundling.HOST).path)"""
 
 _DESCRIPTION: Final = "Hotswapped"
+_INVOKE_SECONDS: Final = 30
+_IMPORT_SECONDS: Final = 10
 
 
 class Hotswap:
@@ -42,7 +45,9 @@ class Hotswap:
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self._environment = environment
         self._log = folder / "build.log"
-        self._lambda = boto3.client("lambda")
+        # More than the function's own time; code that never returns is found out once.
+        config = Config(read_timeout=_INVOKE_SECONDS, retries={"total_max_attempts": 1})
+        self._lambda = boto3.client("lambda", config=config)
         with the_cloud_answers():
             self._name, self._alias = function_of_the_api()
         self._good: bytes | None = None
@@ -104,12 +109,15 @@ class Hotswap:
 
     def _health_error(self, qualifier: str) -> str | None:
         """What is wrong with a version, or None. Its worker is warm then."""
-        answer = self._lambda.invoke(
-            FunctionName=self._name,
-            Qualifier=qualifier,
-            Payload=json.dumps(event("GET", "/health")),
-            LogType="Tail",
-        )
+        try:
+            answer = self._lambda.invoke(
+                FunctionName=self._name,
+                Qualifier=qualifier,
+                Payload=json.dumps(event("GET", "/health")),
+                LogType="Tail",
+            )
+        except ReadTimeoutError:
+            return self._traceback() or f"It gives no answer in {_INVOKE_SECONDS} seconds."
         payload = json.loads(answer["Payload"].read())
         log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
         if "FunctionError" in answer:
@@ -132,15 +140,20 @@ class Hotswap:
 
     def _traceback(self) -> str:
         """How Python says that the code can't be imported, with the checkout's files and lines."""
-        variables = self._lambda.get_function_configuration(FunctionName=self._name)
-        done = subprocess.run(
-            [str(PYTHON), "-E", "-s", "-B", str(RUNTIME / "lambda_function.py")],
-            check=False,
-            capture_output=True,
-            text=True,
-            env={**self._environment, **variables.get("Environment", {}).get("Variables", {})},
-        )
-        return done.stderr.replace(f"{ROOT}/", "")
+        configuration = self._lambda.get_function_configuration(FunctionName=self._name)
+        variables = configuration.get("Environment", {}).get("Variables", {})
+        try:
+            done = subprocess.run(
+                [str(PYTHON), "-E", "-s", "-B", str(RUNTIME / "lambda_function.py")],
+                check=False,
+                capture_output=True,
+                text=True,
+                env={**self._environment, **variables},
+                timeout=_IMPORT_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return f"The import of the code takes more than {_IMPORT_SECONDS} seconds."
+        return done.stderr.replace(f"{ROOT}/", "") if done.returncode else ""
 
 
 @contextmanager

@@ -15,8 +15,6 @@ from localcloud.progress import Failure, explain, say
 _FILES: Final = ("app.py", "cdk.json", "constants.py", *INPUTS)
 _FOLDER: Final = "backend"
 
-type _Signatures = dict[Path, tuple[int, int]]
-
 
 class Watch:
     """Notices which of the files that a deployment is made from have changed.

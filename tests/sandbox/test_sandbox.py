@@ -113,10 +113,13 @@ class TestCommand:
     def test_at_a_terminal_it_has_the_keyboard_and_its_children_end_with_it(
         self, tmp_path: Path
     ) -> None:
-        script = "trap 'echo trapped' INT; sleep 1000 & echo child $!; read a || read a; exit 7"
+        # What it has read, it read with the keyboard; before, Ctrl-C was the sandbox's.
+        script = "read a; trap 'echo trapped' INT; sleep 1000 & echo child $!; "
+        script += "read a || read a; exit 7"
         process, terminal = pty.fork()
         if process == 0:
             run_elsewhere(tmp_path / "sandbox", "--", "sh", "-c", script)
+        os.write(terminal, b"hello\n")
         child = int(_read_until(terminal, rb"child (\d+)"))
         os.write(terminal, b"\x03")  # Ctrl-C
         _read_until(terminal, rb"(trapped)")
