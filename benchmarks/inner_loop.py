@@ -64,6 +64,7 @@ def _measure(clone: Path) -> Iterator[Row]:
             None,
             lambda run: _memory(clone, output, run),
         )
+    _run(clone, "git checkout --quiet backend")  # the edits
     for runs, command, goal in (
         (3, "./scripts/cdk synth --quiet", 4),
         (3, ".venv/bin/pytest tests/unit", 5),
