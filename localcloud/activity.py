@@ -90,9 +90,11 @@ def _explained(record: dict[str, Any]) -> Iterator[str]:
 
 def _source_line(frame: str) -> Iterator[str]:
     """The line of code that a frame names: in the log it could not stand, in the checkout it is."""
-    found = _FRAME.fullmatch(frame)
-    module = _RUNTIME / found[1] if found else None
-    if found and module and module.exists():
-        lines = module.read_text().splitlines()
-        if int(found[2]) <= len(lines):
-            yield f"{_INDENT * 3}{lines[int(found[2]) - 1].strip()}"
+    if not (found := _FRAME.fullmatch(frame)):
+        return
+    try:
+        lines = (_RUNTIME / found[1]).read_text().splitlines()
+    except OSError:
+        return  # it is a package's, or being saved just now
+    if int(found[2]) <= len(lines):
+        yield f"{_INDENT * 3}{lines[int(found[2]) - 1].strip()}"

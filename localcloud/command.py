@@ -45,7 +45,7 @@ def _remove_what_the_killed_left() -> None:
         process = int(folder.name.removeprefix(_FOLDER).split("-")[0])
         try:
             os.kill(process, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # or its number is another user's by now
             shutil.rmtree(folder, ignore_errors=True)
 
 

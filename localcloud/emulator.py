@@ -70,6 +70,13 @@ def _post(url: str) -> None:
         pass
 
 
+def use(endpoint: str) -> None:
+    """Have every SDK, in this process and in what it starts, find the emulator and nothing else."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "CDK_"))]:
+        del os.environ[name]
+    os.environ.update(aws_environment(endpoint))
+
+
 def aws_environment(endpoint: str) -> dict[str, str]:
     """The variables with which every AWS SDK and tool talks to the emulator, and to it alone."""
     kept = [os.environ.get("NO_PROXY"), os.environ.get("no_proxy")]

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -36,13 +36,17 @@ _INVOKE_SECONDS: Final = 30
 _IMPORT_SECONDS: Final = 10
 
 
+class Outage(Failure):
+    """What is deployed does not work, and nothing that works could be put back."""
+
+
 class Hotswap:
     """The code of the function behind the local API.
 
-    environment: what the build runs with. folder: takes what the build prints.
+    environment: gives what the build runs with. folder: takes what the build prints.
     """
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, environment: Callable[[], Mapping[str, str]], folder: Path) -> None:
         self._environment = environment
         self._log = folder / "build.log"
         # More than the function's own time; code that never returns is found out once.
@@ -59,33 +63,47 @@ class Hotswap:
         """
         archive = self._build(interruption)
         with the_cloud_answers():
-            return self._put_live(archive)
+            if self._is_live(archive):
+                return False
+            self._publish(archive)
+        return True
 
     def verify(self, interruption: Interruption) -> None:
         """Put the checkout's code live after a deployment, which asked nobody whether it works.
 
-        Raises Failure, and Interrupted; then the code that worked before is live again.
+        Raises Failure, and Interrupted; then the code that worked before is live again. Raises
+        Outage when that doesn't work any more.
         """
-        good = self._good
-        self.run(interruption)
-        with the_cloud_answers():
-            error = self._health_error(self._alias)
-            if error:
-                if good:
-                    self._publish(good)
-                self._good = good
-                raise Failure("The deployed function does not work.", error)
+        try:
+            archive = self._build(interruption)
+            with the_cloud_answers():
+                if not self._is_live(archive):
+                    self._publish(archive)
+                elif error := self._health_error(self._alias):
+                    raise Failure("The deployed function does not work.", error)
+            self._good = archive
+        except Failure:
+            with the_cloud_answers():
+                self._put_back()
+            raise
 
-    def _put_live(self, archive: bytes) -> bool:
+    def _put_back(self) -> None:
+        if self._good is None or self._health_error(self._alias) is None:
+            return
+        try:
+            self._publish(self._good)
+        except Failure as failure:
+            raise Outage(
+                "What is deployed does not work, nor does the code that worked before, with it.",
+                failure.output,
+            ) from None
+
+    def _is_live(self, archive: bytes) -> bool:
         configuration = self._lambda.get_function_configuration(
             FunctionName=self._name, Qualifier=self._alias
         )
         digest = base64.b64encode(hashlib.sha256(archive).digest()).decode()
-        is_live: bool = configuration["CodeSha256"] == digest
-        if not is_live:
-            self._publish(archive)
-        self._good = archive
-        return not is_live
+        return bool(configuration["CodeSha256"] == digest)
 
     def _publish(self, archive: bytes) -> None:
         self._lambda.update_function_code(FunctionName=self._name, ZipFile=archive)
@@ -97,6 +115,7 @@ class Hotswap:
             raise Failure("The function does not work.", error)
         before = self._lambda.get_alias(FunctionName=self._name, Name=self._alias)
         self._lambda.update_alias(FunctionName=self._name, Name=self._alias, FunctionVersion=number)
+        self._good = archive
         self._remove_versions(except_for={number, before["FunctionVersion"]})  # it may be answering
 
     def _remove_versions(self, except_for: set[str]) -> None:
@@ -118,25 +137,35 @@ class Hotswap:
             )
         except ReadTimeoutError:
             return self._traceback() or f"It gives no answer in {_INVOKE_SECONDS} seconds."
-        payload = json.loads(answer["Payload"].read())
+        payload = answer["Payload"].read().decode(errors="replace")
         log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
         if "FunctionError" in answer:
-            return self._traceback() or f"{log}\n{payload['errorMessage']}".strip()
-        return log if payload["statusCode"] >= 500 else None  # noqa: PLR2004
+            return self._traceback() or f"{log}\n{payload}".strip()
+        match json.loads(payload):
+            case {"statusCode": int(status)} if status < 500:  # noqa: PLR2004
+                return None
+        return f"{log}\nIts answer to GET /health: {payload}".strip()
 
     def _build(self, interruption: Interruption) -> bytes:
         self._log.unlink(missing_ok=True)
         process = processes.start(
-            [str(PYTHON), "-I", "-c", _BUILD], self._environment, folder=ROOT, log=self._log
+            [str(PYTHON), "-I", "-c", _BUILD],
+            self._environment(),
+            folder=ROOT,
+            log=self._log,
+            stdout=subprocess.PIPE,
         )
+        assert process.stdout  # noqa: S101
         try:
             interruption.wait_until(lambda: process.poll() is not None)
         finally:
             processes.stop_session(process, grace_seconds=0)
-        output = self._log.read_text(errors="replace")
+        with process.stdout:
+            printed = process.stdout.read().decode()
         if process.returncode:
+            output = self._log.read_text(errors="replace")
             raise Failure("The function can't be built.", self._traceback() or output)
-        return Path(output.strip()).read_bytes()
+        return Path(printed.splitlines()[-1]).read_bytes()
 
     def _traceback(self) -> str:
         """How Python says that the code can't be imported, with the checkout's files and lines."""
@@ -148,7 +177,7 @@ class Hotswap:
                 check=False,
                 capture_output=True,
                 text=True,
-                env={**self._environment, **variables},
+                env={**self._environment(), **variables},
                 timeout=_IMPORT_SECONDS,
             )
         except subprocess.TimeoutExpired:
@@ -168,8 +197,10 @@ def the_cloud_answers() -> Iterator[None]:
 def function_of_the_api() -> tuple[str, str]:
     """The name and the alias of the function that answers the API's default route."""
     api = boto3.client("apigatewayv2")
-    [target] = [route["Target"] for route in routes() if route["RouteKey"] == "$default"]
-    integration = api.get_integration(ApiId=API_ID, IntegrationId=target.split("/")[-1])
+    targets = [route["Target"] for route in routes() if route["RouteKey"] == "$default"]
+    if not targets:
+        raise Failure("The API is not deployed yet: wait until the sandbox is ready.")
+    integration = api.get_integration(ApiId=API_ID, IntegrationId=targets[0].split("/")[-1])
     *_, name, alias = integration["IntegrationUri"].split(":")
     return name, alias
 

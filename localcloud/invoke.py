@@ -9,10 +9,10 @@ import sys
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from localcloud.emulator import HOST, PORT, aws_environment, get
+from localcloud.emulator import HOST, PORT, get, use
 from localcloud.events import event
-from localcloud.hotswap import RUNTIME, function_of_the_api
-from localcloud.progress import say
+from localcloud.hotswap import RUNTIME, function_of_the_api, the_cloud_answers
+from localcloud.progress import Failure, explain, say
 
 _DESCRIPTION = """\
 Answers one request by the checkout's code, in a process of its own that a debugger can stop:
@@ -40,8 +40,13 @@ def main() -> None:
             "terminal, or name its port with --port."
         )
         sys.exit(1)
-    os.environ.update(aws_environment(endpoint))
-    os.environ.update(_variables())
+    use(endpoint)
+    try:
+        with the_cloud_answers():
+            os.environ.update(_variables())
+    except Failure as failure:
+        explain(failure)
+        sys.exit(1)
     sys.path.insert(0, str(RUNTIME))
     handler = importlib.import_module("lambda_function").handler
     request = event(arguments.method.upper(), arguments.path, raw=arguments.body)

@@ -7,7 +7,7 @@ from typing import Final
 
 from localcloud.deployment import Deployment
 from localcloud.emulator import Emulator
-from localcloud.hotswap import RUNTIME, Hotswap
+from localcloud.hotswap import RUNTIME, Hotswap, Outage
 from localcloud.install import INPUTS, ROOT
 from localcloud.processes import Interruption
 from localcloud.progress import Failure, explain, say
@@ -69,39 +69,48 @@ class LiveEdits:
         self._deployment = deployment
         self._hotswap = hotswap
         self._deployed = deployed
-        self._is_behind = False
+        self._pending: set[Path] = set()
+        self._has_failed = False
 
     def apply(self, changed: list[Path], interruption: Interruption) -> None:
-        """Deploy, and say what came of it. Raises Interrupted."""
-        locked = [path for path in changed if str(path) in INPUTS]
+        """Deploy this and what failed before, and say what came of it. Raises Interrupted."""
+        self._pending |= set(changed)
+        pending = sorted(self._pending)
+        locked = [path for path in pending if str(path) in INPUTS]
         if locked:
             say(f"{_named(locked)}: start again, which installs what is locked now.")
             return
         started = time.monotonic()
-        is_code = all((ROOT / path).is_relative_to(RUNTIME) for path in changed)
+        is_code = all((ROOT / path).is_relative_to(RUNTIME) for path in pending)
         if not is_code:
-            say(f"{_named(changed)}: deploying")
+            say(f"{_named(pending)}: deploying")
         try:
             how = self._put_live(interruption, is_code=is_code)
         except Failure as failure:
             if self._cloud.has_ended():
                 return  # which is another story
             explain(failure)
-            say(f"{_named(changed)}: not live; what worked before still serves.")
-            self._is_behind = True
+            ending = "what worked before still serves"
+            if isinstance(failure, Outage):
+                ending = "and nothing serves until it is repaired"
+            say(f"{_named(pending)}: not live; {ending}.")
+            self._has_failed = True
             return
         # A file that was only touched is not worth a word, but a repair by going back is.
-        if how or self._is_behind:
+        if how or self._has_failed:
             seconds = time.monotonic() - started
-            say(f"{_named(changed)}: live after {seconds:.1f} s ({how or 'as it was'})")
-        self._is_behind = False
+            say(f"{_named(pending)}: live after {seconds:.1f} s ({how or 'as it was'})")
+        self._pending.clear()
+        self._has_failed = False
 
     def _put_live(self, interruption: Interruption, *, is_code: bool) -> str | None:
         if is_code:
             return "hotswap" if self._hotswap.run(interruption) else None
         self._deployment.repeat(interruption)
-        self._deployed()
-        self._hotswap.verify(interruption)
+        try:
+            self._hotswap.verify(interruption)
+        finally:
+            self._deployed()
         return "cdk deploy"
 
 

@@ -1,7 +1,6 @@
 """./scripts/sandbox: the stack on a local cloud, deployed by the real CDK CLI, serving the API."""
 
 import argparse
-import os
 import sys
 from typing import Final
 
@@ -24,7 +23,6 @@ and every AWS_* variable set to the local cloud, and exits with its status. Noth
 def main() -> None:
     """Parse the command line, and run what it asks for."""
     arguments, command = _parse(sys.argv[1:])
-    _forget_aws()
     interruption = Interruption()
     try:
         if command:
@@ -36,11 +34,6 @@ def main() -> None:
     except Interrupted as interrupted:
         say("\nStopped.")
         sys.exit(interrupted.status)
-
-
-def _forget_aws() -> None:
-    for name in [name for name in os.environ if name.startswith(("AWS_", "CDK_"))]:
-        del os.environ[name]
 
 
 def _parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:

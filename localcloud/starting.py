@@ -1,6 +1,5 @@
 """Starts a local cloud and deploys the stack onto it."""
 
-import os
 import time
 from pathlib import Path
 from typing import Final
@@ -17,8 +16,7 @@ _READY_SECONDS: Final = 30.0
 
 def start(cloud: Emulator, folder: Path, interruption: Interruption) -> tuple[Deployment, Hotswap]:
     """Start the cloud, deploy to it, and wait until the API answers."""
-    # Every SDK, in this process and in what it starts, finds the local cloud and nothing else.
-    os.environ.update(emulator.aws_environment(cloud.endpoint))
+    emulator.use(cloud.endpoint)
     deployment = Deployment(folder, cloud)
     try:
         # Synthesizing takes longest and needs no cloud: it goes on beside the next two steps.
@@ -33,7 +31,7 @@ def start(cloud: Emulator, folder: Path, interruption: Interruption) -> tuple[De
         with step("cdk deploy"):
             deployment.deploy(interruption)
         with step("first answer"):
-            hotswap = Hotswap(deployment.environment(), folder)
+            hotswap = Hotswap(deployment.environment, folder)
             hotswap.verify(interruption)
             _await_answer(cloud, interruption)
     finally:

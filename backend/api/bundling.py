@@ -79,8 +79,8 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
     dependencies = fetch_dependencies(source, platform, cache=cache)
     code = {
         path.relative_to(source): path.read_bytes()
-        for path in sorted(source.rglob("*.py"))
-        if "__pycache__" not in path.relative_to(source).parts
+        for path in sorted(source.rglob("*"))
+        if path.is_file() and not _is_left_out(path.relative_to(source))
     }
     digest = _digest(
         dependencies.name.encode(),
@@ -120,6 +120,16 @@ def fetch_dependencies(source: Path, platform: Platform, *, cache: Path = _CACHE
         return archive
 
     return _once(cache / f"dependencies-{digest}.zip", make)
+
+
+def _is_left_out(path: Path) -> bool:
+    """What is no code: the lock, and what tools and editors leave beside it."""
+    return (
+        path.name == "requirements.txt"
+        or path.name.startswith(".")
+        or path.name.endswith("~")
+        or "__pycache__" in path.parts
+    )
 
 
 def _install(requirements: Path, platform: Platform, folder: Path) -> None:

@@ -10,6 +10,7 @@ Nothing is flushed to the disk (fsync): what the system has been given outlives 
 machine that loses its power is not what this is for.
 """
 
+import fcntl
 import json
 import logging
 import os
@@ -61,6 +62,10 @@ class Durability:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        # The one before may still be saving, after its parent was killed: this waits for it.
+        self._lock = (folder / "lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         # Before there were generations the emulator saved into the folder itself.
         self._generation = max(self._generations(), key=_number, default=folder)
         self._handle: Handler = dynamodb.handle_request
@@ -133,7 +138,7 @@ class Durability:
 
         Nothing would ever finish that, and no later deployment may succeed on top of it.
         """
-        if self._is_deployed and not state.is_deploying():
+        if self._is_deployed and state.is_whole():
             self.checkpoint()
 
     def checkpoint(self) -> None:

@@ -59,13 +59,12 @@ def load(load_all: Callable[[], None]) -> None:
     replace(ministack, "PERSIST_STATE", value=False)
 
 
-def is_deploying() -> bool:
-    """Whether a stack is in the middle of an operation."""
-    stacks = cloudformation._stacks.all_values()
-    # A stack in review is one that nothing was done for yet.
-    return not {stack["StackStatus"] for stack in stacks}.isdisjoint(
-        f"{operation}_IN_PROGRESS"
-        for operation in ("CREATE", "DELETE", "UPDATE", "ROLLBACK", "UPDATE_ROLLBACK")
+def is_whole() -> bool:
+    """Whether no stack is in the middle of an operation, or stuck in one that failed."""
+    return all(
+        # A stack in review is one that nothing was done for yet.
+        stack["StackStatus"].endswith("_COMPLETE") or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
+        for stack in cloudformation._stacks.all_values()
     )
 
 

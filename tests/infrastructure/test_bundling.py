@@ -57,6 +57,18 @@ def test_the_asset_holds_the_code_as_it_is(asset: Path) -> None:
         assert (asset / module.name).read_bytes() == module.read_bytes()
 
 
+def test_all_of_the_runtime_ships_but_for_what_tools_leave(source: Path, cache: Path) -> None:
+    (source / "data").mkdir()
+    (source / "data" / "page.html").write_text("a page")
+    for name in (".hidden", "errors.py~", "__pycache__/errors.pyc"):
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_text("left")
+    with zipfile.ZipFile(bundling.build(source, HOST, cache=cache).path) as archive:
+        names = set(archive.namelist())
+        assert archive.read("data/page.html") == b"a page"
+    assert names.isdisjoint({".hidden", "errors.py~", "requirements.txt", "__pycache__/errors.pyc"})
+
+
 def test_the_asset_holds_no_tests_and_each_package_once(asset: Path) -> None:
     for pattern in ("test", "tests", "test_*.py", "*_test.py", "conftest.py"):
         assert not list(asset.rglob(pattern))

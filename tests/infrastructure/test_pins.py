@@ -139,6 +139,7 @@ def test_one_python_everywhere(project: dict[str, Any]) -> None:
     version = "{}.{}".format(*PYTHON_VERSION)
     assert project["project"]["requires-python"] == f"=={version}.*"
     assert (ROOT / ".python-version").read_text().strip() == version
+    assert f"/{NODE_FOLDER.relative_to(ROOT)}:" in (ROOT / "scripts/cdk").read_text()
 
 
 def _json(file: str) -> dict[str, Any]:

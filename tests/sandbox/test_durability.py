@@ -1,5 +1,6 @@
 """What the local cloud keeps, however it ends."""
 
+import fcntl
 import os
 import re
 import signal
@@ -283,3 +284,8 @@ def test_what_was_kept_before_there_were_generations_stays(cloud: Cloud) -> None
     cloud.kill()
     cloud.start()
     assert cloud.names() == {"before", "one"}
+
+
+def test_no_other_may_write_while_one_that_was_left_still_saves(cloud: Cloud) -> None:
+    with (cloud.state / "lock").open() as lock, pytest.raises(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,5 +1,6 @@
 """Edits while the sandbox serves, in a copy of the checkout."""
 
+import os
 import re
 import subprocess
 import sys
@@ -41,27 +42,38 @@ def test_edited_code_is_live_by_itself(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize(
-    ("addition", "error"),
+    ("module", "old", "new", "said"),
     [
-        ("import no_such_module\n", "ModuleNotFoundError: No module named 'no_such_module'"),
-        ("def broken(:\n", "SyntaxError: invalid syntax"),
+        (
+            "errors.py",
+            '"""What',
+            'import no_such_module; """What',
+            "ModuleNotFoundError: No module named 'no_such_module'",
+        ),
+        ("errors.py", '"""What', 'def broken(:; """What', "SyntaxError: invalid syntax"),
+        ("lambda_function.py", "handler = ", "handler = lambda *_: None; _ = ", "/health: null"),
     ],
 )
-def test_broken_code_says_where_and_what_worked_serves(
-    checkout: Checkout, addition: str, error: str
+def test_broken_code_is_not_live_and_what_worked_serves(
+    checkout: Checkout, module: str, old: str, new: str, said: str
 ) -> None:
-    first_line = (checkout.folder / RUNTIME / "errors.py").read_text().splitlines()[0]
-    with checkout.edited({RUNTIME / "errors.py": (first_line, addition + first_line)}) as said:
-        assert 'File "backend/api/runtime/errors.py", line 1' in said
-        assert error in said
-        assert said.endswith(f"backend/api/runtime/errors.py: {NOT_LIVE}\n")
+    with checkout.edited({RUNTIME / module: (old, new)}) as output:
+        assert said in output
+        if "Error" in said:
+            assert f'File "backend/api/runtime/{module}", line 1' in output
+        assert output.endswith(f"backend/api/runtime/{module}: {NOT_LIVE}\n")
         assert checkout.get("/health").status_code == 200
 
 
 def test_an_added_route_is_deployed_and_broken_infrastructure_is_not(checkout: Checkout) -> None:
-    with checkout.edited(ADDED_ROUTE) as said:
+    api = RUNTIME / "api.py"
+    mistaken = {**ADDED_ROUTE, api: (HEALTH, ADDED_ROUTE[api][1] + "(")}
+    with checkout.edited(mistaken) as said:
+        assert said.endswith(f"infrastructure.py and 1 more: {NOT_LIVE}\n")
+        repaired = checkout.write(api, (checkout.folder / api).read_text().replace('h"(', 'h"'))
+        # The file that was not at fault is deployed with it.
         assert re.search(
-            r"infrastructure\.py and 1 more: live after .+ \(cdk deploy\)$", said, re.M
+            r"infrastructure\.py and 1 more: live after .+ \(cdk deploy\)$", repaired, re.M
         )
         assert checkout.get("/hello").json() == {"status": "ok"}
         checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
@@ -82,6 +94,14 @@ def test_code_that_a_deployment_breaks_is_taken_back(checkout: Checkout) -> None
         assert "KeyError: 'UNSET'" in said
         assert said.endswith(NOT_LIVE + "\n")
         assert checkout.get("/health").status_code == 200
+
+
+def test_what_no_code_works_with_is_said(checkout: Checkout) -> None:
+    edit = {Path("backend/api/infrastructure.py"): ('"TABLE_NAME"', '"TABLE"')}
+    with checkout.edited(edit) as said:
+        assert "KeyError: 'TABLE_NAME'" in said
+        assert said.endswith("not live; and nothing serves until it is repaired.\n")
+    assert checkout.get("/health").status_code == 200
 
 
 def test_what_was_hotswapped_and_taken_back_while_it_was_stopped_is_not_live(
@@ -125,6 +145,7 @@ def test_a_breakpoint_opens_the_debugger_in_invoke_and_is_passed_over_where_it_s
         done = subprocess.run(
             [*checkout.command("invoke"), "--port", str(checkout.port), "GET", "/users/jane"],
             check=True,
+            env={**os.environ, "AWS_PROFILE": "real", "AWS_ENDPOINT_URL_DYNAMODB": "http://[::]"},
             input="p username\ncontinue\n",
             capture_output=True,
             text=True,
