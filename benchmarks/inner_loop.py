@@ -141,8 +141,10 @@ def _run(clone: Path, command: str) -> str:
     )
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
-    parts = re.findall(r"^=== (\w.*)\n(?:.*\n)*?=== (\d+) s$", done.stdout, re.MULTILINE)
-    return ", ".join(f"{part} {seconds}" for part, seconds in parts)
+    # scripts/test prints each step before it, and its seconds after it.
+    steps = re.findall(r"^=== (.+)$", done.stdout, re.MULTILINE)
+    parts = zip(steps[::2], steps[1::2], strict=True)
+    return ", ".join(f"`{part}` {seconds.removesuffix(' s')}" for part, seconds in parts)
 
 
 def _page(rows: list[Row]) -> str:
