@@ -2,7 +2,7 @@
 
 No Docker: uv picks the wheels. The asset is the very archive that Lambda gets, the same bytes each
 time, so that its digest says whether code is deployed. The dependencies are archived once for each
-lock and platform; a change of the code adds to a copy of that, and costs a quarter of a second.
+lock and platform; a change of the code adds to a copy of that, and costs a tenth of a second.
 """
 
 import hashlib
