@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from localcloud.install import ROOT
+from localcloud.hotswap import RUNTIME
 from localcloud.progress import say
 
-_RUNTIME: Final = ROOT / "backend" / "api" / "runtime"
 # What the logger adds to each line, and what the line of the request says already.
 _BOILERPLATE: Final = {"level", "location", "message", "timestamp", "service", "request_id"}
 _FRAME: Final = re.compile(r"(\w+\.py):(\d+) \S+")
@@ -93,7 +92,7 @@ def _source_line(frame: str) -> Iterator[str]:
     if not (found := _FRAME.fullmatch(frame)):
         return
     try:
-        lines = (_RUNTIME / found[1]).read_text().splitlines()
+        lines = (RUNTIME / found[1]).read_text().splitlines()
     except OSError:
         return  # it is a package's, or being saved just now
     if int(found[2]) <= len(lines):

@@ -30,7 +30,7 @@ _MAIN: Final = f"""\
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from localcloud.emulator_process.main import main; main({API_ID!r})"""
 _START_SECONDS: Final = 60.0
-# What it logs: see durability.py.
+# What it logs: see emulator_process/durability.py.
 _UNREADABLE: Final = "The kept data can't be read"
 _RESTORED: Final = re.compile(r"Journal: (\d+) writes were restored, (\d+) were refused")
 _CHECKPOINT_SECONDS: Final = 30.0

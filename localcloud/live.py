@@ -1,5 +1,6 @@
 """Live edits: what is saved under backend/ is deployed while the sandbox serves."""
 
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,16 +40,14 @@ class Watch:
 
 
 def _signatures() -> Iterator[tuple[Path, tuple[int, int]]]:
-    files = [path for name in _FILES if (path := ROOT / name).exists()]
-    files += (ROOT / _FOLDER).rglob("*")
-    for path in files:
+    for path in (*(ROOT / name for name in _FILES), *(ROOT / _FOLDER).rglob("*")):
         if path.suffix == ".pyc" or path.name.startswith(".") or path.name.endswith("~"):
             continue
         try:
             status = path.stat()
         except FileNotFoundError:
-            continue  # between the two looks
-        if path.is_file():
+            continue  # it is gone since it was listed, or isn't there
+        if stat.S_ISREG(status.st_mode):
             yield path, (status.st_mtime_ns, status.st_size)
 
 

@@ -54,10 +54,11 @@ def serve(port: int, interruption: Interruption, *, fresh: bool) -> int:
         activity.begin()
         edits = LiveEdits(cloud, deployment, hotswap, deployed)
         try:
-            while not cloud.has_ended():
-                if watch.has_changed():
-                    edits.apply(watch.take(), interruption)
+            while True:
                 interruption.wait_until(lambda: cloud.has_ended() or watch.has_changed())
+                if cloud.has_ended():
+                    break
+                edits.apply(watch.take(), interruption)
         except Interrupted:
             return 0
         raise Failure(

@@ -1,5 +1,6 @@
 """./scripts/sandbox itself: what it keeps, what it leaves, and whom it can't reach."""
 
+import json
 import os
 import pty
 import re
@@ -23,6 +24,12 @@ def _read_until(terminal: int, pattern: bytes) -> bytes:
     while not (found := re.search(pattern, output)):
         output += os.read(terminal, 1024)
     return found[1]
+
+
+def _app(folder: Path, command: str) -> Path:
+    """A CDK application that is this command."""
+    (folder / "cdk.json").write_text(json.dumps({"app": command}))
+    return folder
 
 
 def endpoint_in(output: str) -> str:
@@ -148,10 +155,7 @@ def test_an_interruption_before_it_is_ready_leaves_nothing(start: Start, port: i
 def test_when_it_is_killed_during_a_deployment_that_does_not_go_on(
     start: Start, port: int, tmp_path: Path
 ) -> None:
-    app = tmp_path / "app"
-    app.mkdir()
-    (app / "cdk.json").write_text('{"app": "sleep 1000"}')
-    sandbox = start("--port", str(port), app=app)
+    sandbox = start("--port", str(port), app=_app(tmp_path, "sleep 1000"))
     sandbox.read_until("cdk bootstrap")  # the next step goes on already
     assert any(process.name() == "sleep" for process in sandbox.descendants)
     sandbox.signal(signal.SIGKILL)
@@ -161,9 +165,7 @@ def test_when_it_is_killed_during_a_deployment_that_does_not_go_on(
 def test_a_step_that_fails_says_so_and_leaves_nothing(
     start: Start, port: int, tmp_path: Path
 ) -> None:
-    app = tmp_path / "app"
-    app.mkdir()
-    (app / "cdk.json").write_text('{"app": "echo this app is broken >&2; exit 1"}')
+    app = _app(tmp_path, "echo this app is broken >&2; exit 1")
     sandbox = start("--port", str(port), app=app)
     sandbox.read_until("local cloud ...")
     assert sandbox.finish() == 1
