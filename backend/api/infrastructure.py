@@ -15,7 +15,7 @@ from backend.api import bundling
 
 # The version whose bytecode bundling.py makes.
 _PYTHON: Final = lambda_.Runtime.PYTHON_3_13
-# Above what the function may spend on DynamoDB (runtime/dynamodb.py), below the gateway's 30 s.
+# Above what the function may spend on DynamoDB (runtime/table.py), below the gateway's 30 s.
 _TIMEOUT: Final = cdk.Duration.seconds(20)
 # Lambda gives CPU by memory: 1,769 MB would be one whole processor.
 _MEMORY_MB: Final = 1024
