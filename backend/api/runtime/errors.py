@@ -43,6 +43,15 @@ class EmailTaken(UserError):
         super().__init__("Another user has this email; use another one.")
 
 
+class IdempotencyKeyReused(UserError):
+    """The caller has created a user of another body with this Idempotency-Key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Use a new Idempotency-Key for another request; this one was used for a different body."
+        )
+
+
 class InvalidUser(UserError):
     """The document breaks the rules of schema.py, in each of `faults`."""
 
