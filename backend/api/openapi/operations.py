@@ -7,9 +7,9 @@ import bodies
 from backend.api.openapi import responses, schemas
 from backend.api.openapi.responses import Response, success
 from backend.api.openapi.schemas import EXAMPLE_CURSOR, EXAMPLE_USER, ref
+from idempotency import KEY_PATTERN
 from preconditions import ENTITY_TAGS, entity_tag
-from problems import INTERNAL_ERROR, PROBLEM_TYPES
-from schema import USERNAME, WRITABLE, Schema
+from schema import LIST_PARAMETERS, USERNAME, Schema
 
 type Operation = dict[str, Any]
 
@@ -21,7 +21,6 @@ READ: Final[list[dict[str, list[str]]]] = [{}, {"bearer": ["users/read"]}]
 _WRITE: Final[list[dict[str, list[str]]]] = [{}, {"bearer": ["users/write"]}]
 
 _ETAG: Final = entity_tag(EXAMPLE_USER.etag)
-_FILTERS: Final = ("limit", "cursor", "username_prefix", "status", "email")
 _CONDITIONS: Final = ("If-Match", "If-None-Match")
 
 # What every call can answer, by status.
@@ -30,7 +29,8 @@ _ALWAYS: Final = {**_BY_THE_GATEWAY, "500": "InternalError", "503": "Unavailable
 _ON_USERS: Final = {**_ALWAYS, "400": "MalformedRequest"}
 _ON_A_USER: Final = {**_ON_USERS, "404": "UserNotFound", "412": "PreconditionFailed"}
 _WITH_A_BODY: Final = {"413": "ContentTooLarge"}
-_STATIC: Final = {**_BY_THE_GATEWAY, "500": "InternalError", "503": "NoAnswer"}
+_PAGE: Final = {**_BY_THE_GATEWAY, "500": "InternalError", "503": "NoAnswer"}
+_FILE: Final = {**_PAGE, "304": "Unchanged", "400": "MalformedRequest"}
 
 
 def parameters() -> dict[str, Any]:
@@ -40,38 +40,16 @@ def parameters() -> dict[str, Any]:
         "maxLength": 8192,
         "pattern": rf"^(?:[ \t]*\*[ \t]*|{ENTITY_TAGS})$",
     }
-    queries: dict[str, tuple[str, Schema, str | int]] = {
-        "limit": (
-            "How many users a page holds.",
-            {
-                "type": "integer",
-                "format": "int32",
-                "minimum": 1,
-                "maximum": schemas.LISTED_AT_MOST,
-                "default": schemas.LISTED_BY_DEFAULT,
-            },
-            50,
-        ),
+    # Each with a description and an example.
+    queries: dict[str, tuple[str, str | int]] = {
+        "limit": ("How many users a page holds.", 50),
         "cursor": (
             "The next_cursor of the page before, with the same filters; never with email.",
-            _bare(schemas.CURSOR),
             EXAMPLE_CURSOR,
         ),
-        "username_prefix": (
-            "Only users whose usernames begin like this, in any case.",
-            {
-                "type": "string",
-                "maxLength": 128,
-                "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$",
-            },
-            "ja",
-        ),
-        "status": ("Only users with this status.", ref("UserStatus"), "active"),
-        "email": (
-            "Only the user who has this email, in any case.",
-            _bare(WRITABLE["email"]),
-            "jane@example.com",
-        ),
+        "username_prefix": ("Only users whose usernames begin like this, in any case.", "ja"),
+        "status": ("Only users with this status.", "active"),
+        "email": ("Only the user who has this email, in any case.", "jane@example.com"),
     }
     return {
         "username": {
@@ -80,15 +58,22 @@ def parameters() -> dict[str, Any]:
             "schema": _bare(USERNAME),
         },
         **{
-            name: {**_parameter(name, "query", description, example), "schema": schema}
-            for name, (description, schema, example) in queries.items()
+            name: {
+                **_parameter(name, "query", *queries[name]),
+                "schema": _query(name, schema),
+            }
+            for name, schema in LIST_PARAMETERS.items()
         },
         "If-Match": {
-            **_parameter("If-Match", "header", "Only if the user is in this state.", _ETAG),
+            **_parameter(
+                "If-Match", "header", "An ETag: only if the user is in that state.", _ETAG
+            ),
             "schema": condition,
         },
         "If-None-Match": {
-            **_parameter("If-None-Match", "header", "Only if the user is in another state.", _ETAG),
+            **_parameter(
+                "If-None-Match", "header", "An ETag: only if the state is another one.", _ETAG
+            ),
             "schema": condition,
         },
         "Idempotency-Key": {
@@ -99,7 +84,7 @@ def parameters() -> dict[str, Any]:
                 "answer again, also when the user was changed or removed since.",
                 "f0c1b6f2-8a53-4cf4-9d0e-6c2f3d1a7b55",
             ),
-            "schema": {"type": "string", "maxLength": 255, "pattern": r"^[\x21-\x7e]{1,255}$"},
+            "schema": {"type": "string", "maxLength": 255, "pattern": KEY_PATTERN},
         },
     }
 
@@ -114,7 +99,7 @@ def paths() -> dict[str, Any]:
                 "Gives a page of the users that all filters match, in the order of their "
                 "usernames. With status, a change may take a second to show.",
                 {"200": _page(), **_ON_USERS},
-                parameters=_FILTERS,
+                parameters=LIST_PARAMETERS,
             ),
             post=_operation(
                 "createUser",
@@ -142,7 +127,7 @@ def paths() -> dict[str, Any]:
                     "getUser",
                     "Get a user",
                     "Gives the user and the ETag of its state.",
-                    {"200": _user("The user.", linked=True), "304": _unchanged(), **_ON_A_USER},
+                    {"200": _user("The user.", linked=True), "304": "Unchanged", **_ON_A_USER},
                     parameters=_CONDITIONS,
                 ),
                 put=_operation(
@@ -210,7 +195,8 @@ def paths() -> dict[str, Any]:
                 "getOpenAPI",
                 "Get this document",
                 "Gives this document, as JSON.",
-                {"200": success("The document.", schema={"type": "object"}), **_STATIC},
+                {"200": success("The document.", "ETag", schema={"type": "object"}), **_FILE},
+                parameters=("If-None-Match",),
                 tag=SERVICE,
             )
         ),
@@ -219,7 +205,8 @@ def paths() -> dict[str, Any]:
                 "getDocs",
                 "Open the documentation",
                 "Gives a page in which a person reads and tries the API.",
-                {"200": _text("The page.", "text/html"), **_STATIC},
+                {"200": _text("The page.", "text/html", kept=True), **_FILE},
+                parameters=("If-None-Match",),
                 tag=SERVICE,
             )
         ),
@@ -239,10 +226,13 @@ def paths() -> dict[str, Any]:
                     "Get a file of the documentation",
                     "Gives a file that the page of the documentation needs.",
                     {
-                        "200": _text("The file.", "text/javascript", "text/css"),
+                        "200": _text(
+                            "The file.", "text/javascript", "text/css", "text/plain", kept=True
+                        ),
                         "404": "PathNotFound",
-                        **_STATIC,
+                        **_FILE,
                     },
+                    parameters=("If-None-Match",),
                     tag=SERVICE,
                 )
             ),
@@ -252,10 +242,7 @@ def paths() -> dict[str, Any]:
                 {
                     **_parameter("name", "path", "A problem type's name.", "user-not-found"),
                     "required": True,
-                    "schema": {
-                        "type": "string",
-                        "enum": [k.name for k in (*PROBLEM_TYPES.values(), INTERNAL_ERROR)],
-                    },
+                    "schema": ref("ProblemName"),
                 }
             ],
             **_path(
@@ -263,7 +250,7 @@ def paths() -> dict[str, Any]:
                     "getProblem",
                     "Read about a problem type",
                     "Gives a page that says what a problem type means, and what to do.",
-                    {"200": _text("The page.", "text/html"), "404": "PathNotFound", **_STATIC},
+                    {"200": _text("The page.", "text/html"), "404": "PathNotFound", **_PAGE},
                     tag=SERVICE,
                 )
             ),
@@ -381,12 +368,9 @@ def _page() -> Response:
     return answer
 
 
-def _unchanged() -> Response:
-    return success("The user is in the state that If-None-Match names.", "ETag")
-
-
-def _text(description: str, *media_types: str) -> Response:
-    answer = success(description)
+def _text(description: str, *media_types: str, kept: bool = False) -> Response:
+    """kept: whether a cache may keep it, and asks by its ETag."""
+    answer = success(description, *(["ETag"] if kept else []))
     answer["content"] = {media_type: {} for media_type in media_types}
     return answer
 
@@ -397,6 +381,14 @@ def _parameter(name: str, place: str, description: str, example: str | int) -> d
 
 def _ref_to_parameter(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/parameters/{name}"}
+
+
+def _query(name: str, schema: Schema) -> Schema:
+    """An enumeration is the user's; whoever lists all of them leaves the parameter out."""
+    if "enum" in schema:
+        return schemas.member(name)
+    integer = {"format": "int32"} if schema["type"] == "integer" else {}
+    return {**_bare(schema), **integer}
 
 
 def _bare(schema: Schema) -> Schema:

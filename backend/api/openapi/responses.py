@@ -6,7 +6,7 @@ from typing import Any, Final
 import bodies
 import parsing
 import problems
-from backend.api.openapi.schemas import EXAMPLE_CURSOR, EXAMPLE_USER, ref
+from backend.api.openapi.schemas import EXAMPLE_NEXT, EXAMPLE_USER, ref
 from errors import (
     ContentTooLarge,
     EmailTaken,
@@ -40,11 +40,11 @@ def headers() -> dict[str, Any]:
         "X-Request-Id": _header("The request's id, for support.", _REQUEST_ID, length=64),
         "X-Content-Type-Options": _header("The media type is not to be guessed.", "nosniff"),
         "Cache-Control": _header("Whether and how long a cache may keep the answer.", "no-store"),
-        "ETag": _header("Names this state of the user, and no other.", tag, length=64),
+        "ETag": _header("Names this state, and no other.", tag, length=64),
         "Location": _header("The new user's path.", "/users/jane", length=256),
         "Link": _header(
             'The next page, with rel="next"; the last page has none.',
-            f'</users?cursor={EXAMPLE_CURSOR}>; rel="next"',
+            f'<{EXAMPLE_NEXT}>; rel="next"',
             length=4096,
             always=False,
         ),
@@ -85,8 +85,11 @@ def success(
 
 
 def components() -> dict[str, Response]:
-    """The answers that say no, by name; each serves every call that can give it."""
+    """The answers that several calls can give, by name."""
     return {
+        "Unchanged": success(
+            "Nothing has changed since the state that If-None-Match names.", "ETag"
+        ),
         "MalformedRequest": _refused(MalformedRequest),
         "UserNotFound": _refused(UserNotFound, PathNotFound),
         "PathNotFound": _refused(PathNotFound),

@@ -2,20 +2,14 @@
 
 from typing import Any, Final
 
+from listing import next_page
 from models import User
 from problems import INTERNAL_ERROR, PROBLEM_TYPES
-from schema import ATTRIBUTE_VALUE, READ_ONLY, USERNAME, WRITABLE, Schema
+from schema import ATTRIBUTE_VALUE, LIST_PARAMETERS, READ_ONLY, USERNAME, WRITABLE, Schema
+from users import Listing
 
-LISTED_BY_DEFAULT: Final = 25
-LISTED_AT_MOST: Final = 100
-CURSOR: Final[Schema] = {
-    "type": "string",
-    "pattern": "^[A-Za-z0-9_-]+$",
-    "maxLength": 1024,
-    "description": "Where the next page starts; opaque, and only valid with the same filters.",
-}
-
-_STATUSES: Final = sorted({kind.status for kind in [*PROBLEM_TYPES.values(), INTERNAL_ERROR]})
+_KINDS: Final = (*PROBLEM_TYPES.values(), INTERNAL_ERROR)
+_STATUSES: Final = sorted({kind.status for kind in _KINDS})
 _TIME: Final[Schema] = {
     "type": "string",
     "format": "date-time",
@@ -57,7 +51,10 @@ EXAMPLE_USER: Final = User(
     version=1,
     etag="b1946ac92492d2347c6235b4",
 )
-EXAMPLE_CURSOR: Final = "AWphbmU"
+# The cursor, and the reference in Link, of the page after one that ends with that user.
+EXAMPLE_CURSOR, EXAMPLE_NEXT = next_page(
+    Listing(limit=1, username_prefix="ja"), EXAMPLE_USER.username
+)
 
 
 def ref(name: str) -> Schema:
@@ -99,6 +96,11 @@ def components() -> dict[str, Schema]:
         "Attributes": _attributes(nullable=False),
         "AttributesInput": _attributes(nullable=True),
         "Problem": _problem(),
+        "ProblemName": {
+            "type": "string",
+            "enum": [kind.name for kind in _KINDS],
+            "description": "The last part of a problem's type.",
+        },
         "Fault": _fault(),
         "GatewayMessage": _object(
             "What the gateway answers by itself.",
@@ -118,7 +120,7 @@ def components() -> dict[str, Schema]:
 
 
 def _user() -> Schema:
-    members = {name: _member(name) for name in WRITABLE}
+    members = {name: member(name) for name in WRITABLE}
     always = [name for name, schema in WRITABLE.items() if "default" in schema]
     username = {**documented(USERNAME), "description": "The user's name, in lower case."}
     return _object(
@@ -133,11 +135,14 @@ def _user() -> Schema:
 def _page() -> Schema:
     users = {
         "type": "array",
-        "maxItems": LISTED_AT_MOST,
+        "maxItems": LIST_PARAMETERS["limit"]["maximum"],
         "items": ref("User"),
         "description": "In the order of their usernames.",
     }
-    cursor = {**CURSOR, "description": f"{CURSOR['description']} The last page has none."}
+    cursor = {
+        **LIST_PARAMETERS["cursor"],
+        "description": "What leads to the next page; the last page has none.",
+    }
     return _object(
         "A page of users.",
         {"users": users, "next_cursor": cursor},
@@ -209,7 +214,8 @@ def _echoed(username_type: str | list[str]) -> dict[str, Schema]:
     return {"username": username, **{n: {"description": "Ignored."} for n in READ_ONLY}}
 
 
-def _member(name: str) -> Schema:
+def member(name: str) -> Schema:
+    """The schema of a writable member, as answers have it."""
     if name in _NAMED:
         return ref(_NAMED[name])
     return ref("Attributes") if name == "attributes" else documented(WRITABLE[name])

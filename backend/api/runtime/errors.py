@@ -44,12 +44,10 @@ class EmailTaken(UserError):
 
 
 class IdempotencyKeyReused(UserError):
-    """The caller has created a user of another body with this Idempotency-Key."""
+    """The caller used the key for another create."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Use a new Idempotency-Key for another request; this one was used for a different body."
-        )
+        super().__init__("Use a new Idempotency-Key: this one was used with a different body.")
 
 
 class InvalidUser(UserError):

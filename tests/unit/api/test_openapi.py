@@ -142,7 +142,7 @@ def test_every_problem_type_is_in_the_document_and_explained() -> None:
     shown = {
         example["value"]["type"]
         for response in COMPONENTS["responses"].values()
-        for example in response["content"].get(MEDIA_TYPE, {}).get("examples", {}).values()
+        for example in response.get("content", {}).get(MEDIA_TYPE, {}).get("examples", {}).values()
     }
     assert shown == {f"/problems/{kind.name}" for kind in KINDS}
     for kind in KINDS:
@@ -152,7 +152,7 @@ def test_every_problem_type_is_in_the_document_and_explained() -> None:
         )
 
 
-@pytest.mark.parametrize("text", EXPLANATIONS.values(), ids=EXPLANATIONS)
+@pytest.mark.parametrize("text", list(map(str, EXPLANATIONS.values())), ids=EXPLANATIONS)
 def test_an_explanation_is_a_few_plain_sentences(text: str) -> None:
     assert 1 < len(re.findall(r"\.(?: |$)", text)) <= 4
     assert text.endswith(".")
