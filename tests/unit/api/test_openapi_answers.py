@@ -55,7 +55,11 @@ REQUESTS: dict[str, dict[int, Any]] = {
         409: [{"body": {"username": "jane"}}, {"body": {"username": "ann", "email": EMAIL}}],
         413: LARGE,
         415: [CHANGE[415], {"body": {}, "headers": {"content-encoding": "gzip"}}],
-        422: [{"body": {}}, {"body": {"username": "x"}, "headers": {"idempotency-key": "jane's"}}],
+        422: [
+            {"body": {}},
+            {"body": {"\x00": 0, "\u2028" * 2**12: 0}},
+            {"body": {"username": "x"}, "headers": {"idempotency-key": "jane's"}},
+        ],
     },
     "GET /users/{username}": {200: {}, **READ},
     "HEAD /users/{username}": {200: {}, **READ},
