@@ -346,7 +346,7 @@ import lambda_function
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from localcloud.events import event
 def imported():
-    print([name for name in ("pages", "explanations", "html", "string") if name in sys.modules])
+    print([name for name in ("pages", "explanations") if name in sys.modules])
 def send(method, path, body=None):
     print(lambda_function.handler(event(method, path, body), LambdaContext())["statusCode"])
 send("POST", "/users", [])
@@ -376,7 +376,7 @@ imported()
         "404",
         "[]",
         "200",
-        "['pages', 'explanations', 'html', 'string']",
+        "['pages', 'explanations']",
     ]
 
 
