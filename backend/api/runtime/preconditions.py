@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from errors import MalformedRequest, NotModified, PreconditionFailed
 from models import User
@@ -10,7 +10,8 @@ from models import User
 _OPAQUE_TAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
 _ENTITY_TAG = re.compile(rf"(?P<weak>W/)?(?P<tag>{_OPAQUE_TAG})")
 _ANY_TAG = rf"(?:W/)?{_OPAQUE_TAG}"
-_LIST = re.compile(rf"[ \t,]*{_ANY_TAG}(?:[ \t]*,[ \t,]*{_ANY_TAG})*[ \t,]*")
+ENTITY_TAGS: Final = rf"[ \t,]*{_ANY_TAG}(?:[ \t]*,[ \t,]*{_ANY_TAG})*[ \t,]*"
+_LIST = re.compile(ENTITY_TAGS)
 _ANY = "*"
 
 
@@ -34,10 +35,14 @@ class Preconditions(NamedTuple):
 
     def check(self, user: User, *, safe: bool) -> None:
         """Raises PreconditionFailed, or NotModified where the method is safe (GET, HEAD)."""
-        if self.if_match and not _matches(self.if_match.strong, user):
+        if self.if_match and not _matches(self.if_match.strong, user.etag):
             raise PreconditionFailed
-        if self.if_none_match and _matches(self.if_none_match.weak, user):
+        if self.is_known(user.etag):
             raise NotModified(user.etag) if safe else PreconditionFailed
+
+    def is_known(self, etag: str) -> bool:
+        """Whether If-None-Match says that the client has this state already."""
+        return bool(self.if_none_match and _matches(self.if_none_match.weak, etag))
 
 
 def entity_tag(etag: str) -> str:
@@ -45,8 +50,8 @@ def entity_tag(etag: str) -> str:
     return f'"{etag}"'
 
 
-def _matches(tags: frozenset[str] | None, user: User) -> bool:
-    return tags is None or entity_tag(user.etag) in tags
+def _matches(tags: frozenset[str] | None, etag: str) -> bool:
+    return tags is None or entity_tag(etag) in tags
 
 
 def _parsed(headers: Mapping[str, str], name: str) -> _Condition | None:
