@@ -6,11 +6,15 @@ from typing import Any
 import httpx
 import pytest
 
+from localcloud.install import LOCAL
 from problems import INTERNAL_ERROR, PROBLEM_TYPES
 from tests.browser import browser
 
 TOKEN = "header.payload.signature"  # noqa: S105 nobody checks it
 USERNAME = "jane"
+
+# For the README, once it looks as it should: docs/docs-page.png.
+PICTURE = LOCAL / "docs-page.png"
 
 # What the page says and asks for is kept from the first request on, to be judged by the test.
 WATCH = """
@@ -46,7 +50,7 @@ async function execute(call) {
   };
 }
 
-await page.setViewportSize({ width: 1200, height: 800 });
+await page.setViewportSize({ width: 1100, height: 1250 });
 await page.goto(values.page);
 const dialog = page.locator(".dialog-ux");
 const authorize = page.locator(".auth-wrapper > .authorize");
@@ -59,9 +63,11 @@ const call = (method, path) => page.locator(`.opblock-${method}`)
   .filter({ has: page.locator(`[data-path="${path}"]`) });
 const post = call("post", "/users");
 await post.locator(".opblock-summary-control").click();
-await post.locator("textarea.body-param__text").fill(JSON.stringify({ username: values.username }));
+const body = JSON.stringify({ username: values.username }, null, 2);
+await post.locator("textarea.body-param__text").fill(body);
 const created = await execute(post);
-await page.screenshot({ path: values.picture, fullPage: true });
+await post.evaluate((element) => element.scrollIntoView());
+await page.screenshot({ path: values.picture });
 
 const get = call("get", "/users/{username}");
 await get.locator(".opblock-summary-control").click();
@@ -92,16 +98,15 @@ return {
 @pytest.fixture(scope="module")
 def visit(cloud: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a person did on the page, and what the browser saw meanwhile."""
-    folder = tmp_path_factory.mktemp("docs")
     visit: dict[str, Any] = browser.run(
         WATCH + TRY,
-        folder,
+        tmp_path_factory.mktemp("docs"),
         page=f"{cloud.base_url}/docs",
         token=TOKEN,
         username=USERNAME,
-        picture=str(folder / "docs-page.png"),
+        picture=str(PICTURE),
     )
-    return visit | {"picture": folder / "docs-page.png"}
+    return visit
 
 
 def test_a_person_creates_a_user_and_reads_it_back(
@@ -148,11 +153,6 @@ def test_a_reload_does_not_load_the_renderer_again(
     again = cloud.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["ETag"] == first.headers["ETag"]
-
-
-def test_a_picture_of_the_page_is_taken(visit: dict[str, Any]) -> None:
-    picture: Path = visit["picture"]
-    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_each_problem_has_a_page_that_a_browser_shows(cloud: httpx.Client, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class UserAPI:
         allowed = [
             method
             for path, methods in self._routes
-            if re.fullmatch(path.replace("<username>", "[^/]+"), event.path)
+            if re.fullmatch(re.sub("<[a-z]+>", "[^/]+", re.escape(path)), event.path)
             for method in methods
         ]
         # The router finds no route for characters that no username has.

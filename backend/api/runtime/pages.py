@@ -17,7 +17,9 @@ from typing import Final, NamedTuple
 
 from aws_lambda_powertools.event_handler import Response
 
+from bodies import MAX_BYTES
 from errors import (
+    ContentTooLarge,
     Fault,
     InvalidUser,
     MalformedRequest,
@@ -82,6 +84,7 @@ _TRIES: Final = (*_READ_ONLY, "script-src 'self'", "connect-src 'self'")
 _EXAMPLES: Final[dict[type[Exception], UserError]] = {
     MalformedRequest: MalformedRequest("Send a body that is JSON."),
     MethodNotAllowed: MethodNotAllowed(("GET", "HEAD", "PUT", "PATCH", "DELETE")),
+    ContentTooLarge: ContentTooLarge(f"Send at most {MAX_BYTES} bytes."),
     UnsupportedMediaType: UnsupportedMediaType(("application/json",), "Accept"),
     InvalidUser: InvalidUser([Fault("/email", "must be an email address")]),
     Unavailable: Unavailable(""),

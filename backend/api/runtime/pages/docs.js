@@ -6,10 +6,12 @@ async function show() {
   if (!answer.ok) {
     throw new Error(`openapi.json can't be had: ${answer.status}`);
   }
-  const document = await answer.json();
+  const spec = await answer.json();
+  spec.servers = [{ url: base.href.replace(/\/$/, "") }];
+  optionalParameters(spec).forEach(describeExample);
   // No option here reads the address or stores anything: a token lives as long as the page does.
   SwaggerUIBundle({
-    spec: { ...document, servers: [{ url: base.href.replace(/\/$/, "") }] },
+    spec,
     dom_id: "#docs",
     presets: [SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
@@ -20,6 +22,22 @@ async function show() {
     queryConfigEnabled: false,
     validatorUrl: null,
   });
+}
+
+function optionalParameters({ paths, components }) {
+  const holders = Object.values(paths).flatMap((item) => [item, ...Object.values(item)]);
+  return [
+    ...Object.values(components?.parameters ?? {}),
+    ...holders.flatMap((holder) => holder.parameters ?? []),
+  ].filter((parameter) => !parameter.required);
+}
+
+// The renderer sends an example unless a person removes it: If-Match would never match.
+function describeExample(parameter) {
+  if (parameter.example !== undefined) {
+    parameter.description = `${parameter.description ?? ""} Example: \`${parameter.example}\``;
+    delete parameter.example;
+  }
 }
 
 show().catch((error) => {
