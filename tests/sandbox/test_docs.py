@@ -50,7 +50,7 @@ async function execute(call) {
   };
 }
 
-await page.setViewportSize({ width: 1100, height: 1250 });
+await page.setViewportSize({ width: 1100, height: 1400 });
 await page.goto(values.page);
 const dialog = page.locator(".dialog-ux");
 const authorize = page.locator(".auth-wrapper > .authorize");
