@@ -39,7 +39,10 @@ await page.addInitScript(() => {
 });
 """
 
-TRY = """
+HELPERS = """
+const call = (method, path) => page.locator(`.opblock-${method}`)
+  .filter({ has: page.locator(`[data-path="${path}"]`) });
+
 async function execute(call) {
   await call.locator(".execute").click();
   const answer = call.locator(".live-responses-table tbody .response");
@@ -49,7 +52,9 @@ async function execute(call) {
     body: JSON.parse(await body.innerText()),
   };
 }
+"""
 
+TRY = """
 await page.setViewportSize({ width: 1100, height: 1400 });
 await page.goto(values.page);
 const dialog = page.locator(".dialog-ux");
@@ -59,8 +64,6 @@ await dialog.locator("input").fill(values.token);
 await dialog.locator(".modal-btn.authorize").click();
 await dialog.locator(".btn-done").click();
 
-const call = (method, path) => page.locator(`.opblock-${method}`)
-  .filter({ has: page.locator(`[data-path="${path}"]`) });
 const post = call("post", "/users");
 await post.locator(".opblock-summary-control").click();
 const body = JSON.stringify({ username: values.username }, null, 2);
@@ -99,7 +102,7 @@ return {
 def visit(cloud: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a person did on the page, and what the browser saw meanwhile."""
     visit: dict[str, Any] = browser.run(
-        WATCH + TRY,
+        WATCH + HELPERS + TRY,
         tmp_path_factory.mktemp("docs"),
         page=f"{cloud.base_url}/docs",
         token=TOKEN,
@@ -153,6 +156,27 @@ def test_a_reload_does_not_load_the_renderer_again(
     again = cloud.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["ETag"] == first.headers["ETag"]
+
+
+def test_the_page_works_behind_a_path(cloud: httpx.Client, tmp_path: Path) -> None:
+    script = """
+    await page.route("**/stage/**", async (route) => {
+      const url = route.request().url().replace("/stage/", "/");
+      await route.fulfill({ response: await route.fetch({ url }) });
+    });
+    await page.goto(`${values.origin}/stage/docs`);
+    const get = call("get", "/users/{username}");
+    await get.locator(".opblock-summary-control").click();
+    await get.locator("[data-param-name=username] input").fill("nobody");
+    return { ...await execute(get), ...seen };
+    """
+    origin = str(cloud.base_url)
+    result = browser.run(WATCH + HELPERS + script, tmp_path, origin=origin)
+    assert result["status"] == "404"
+    assert result["body"]["type"] == "/problems/user-not-found"
+    assert result["failed"] == [f"{origin}/stage/users/nobody"]
+    for request in result["requests"]:
+        assert request["url"].startswith((f"{origin}/stage/", "data:"))
 
 
 def test_each_problem_has_a_page_that_a_browser_shows(cloud: httpx.Client, tmp_path: Path) -> None:
