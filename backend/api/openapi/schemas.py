@@ -76,7 +76,7 @@ def components() -> dict[str, Schema]:
         "User": _user(),
         "NewUser": _object(
             "What a user is created from.",
-            {"username": documented(USERNAME), **_nullable_members()},
+            {"username": documented(USERNAME), **_nullable_members(), **_left_out()},
             required=["username"],
             example=_sent(),
         ),
@@ -206,6 +206,11 @@ def _nullable_members() -> dict[str, Schema]:
 def _patched_members() -> dict[str, Schema]:
     """A patch that leaves out a member doesn't set its default."""
     return {name: _without(schema, "default") for name, schema in _nullable_members().items()}
+
+
+def _left_out() -> dict[str, Schema]:
+    """What a new user can't be given; clients that write every member they know write null."""
+    return {name: {"type": "null", "description": "Read-only."} for name in READ_ONLY}
 
 
 def _echoed(username_type: str | list[str]) -> dict[str, Schema]:
