@@ -1,4 +1,4 @@
-"""A deployed API: the one whose address is in API_ENDPOINT."""
+"""A deployed API: the one whose address is in API_ENDPOINT, and a token for it in API_TOKEN."""
 
 import os
 import uuid
@@ -10,18 +10,27 @@ import pytest
 
 @pytest.fixture(scope="session")
 def endpoint() -> str:
-    if "API_ENDPOINT" not in os.environ:
-        pytest.fail(
-            "Set API_ENDPOINT, or run ./scripts/sandbox -- .venv/bin/pytest ...", pytrace=False
-        )
-    return os.environ["API_ENDPOINT"]
+    return _variable("API_ENDPOINT")
 
 
 @pytest.fixture(scope="session")
-def api(endpoint: str) -> Iterator[httpx.Client]:
+def token() -> str:
+    """One with every scope, which is good until the last test."""
+    return _variable("API_TOKEN")
+
+
+@pytest.fixture(scope="session")
+def api(endpoint: str, token: str) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {token}"}
     # The longest that the gateway waits for the function, and a little.
-    with httpx.Client(base_url=endpoint, timeout=31) as client:
+    with httpx.Client(base_url=endpoint, headers=headers, timeout=31) as client:
         yield client
+
+
+def _variable(name: str) -> str:
+    if name not in os.environ:
+        pytest.fail(f"Set {name}, or run ./scripts/sandbox -- .venv/bin/pytest ...", pytrace=False)
+    return os.environ[name]
 
 
 @pytest.fixture

@@ -19,10 +19,7 @@ NOT_LIVE = "not live; what worked before still serves."
 HEALTH = 'self._route("/health"'
 ADDED_ROUTE = {
     RUNTIME / "api.py": (HEALTH, f'self._route("/hello", ("GET",), self._health); {HEALTH}'),
-    Path("backend/api/infrastructure.py"): (
-        '    "/health"',
-        '    "/hello": (apigateway.HttpMethod.GET,),\n    "/health"',
-    ),
+    Path("backend/api/routes.py"): ('    "/health"', '    "/hello": _READS,\n    "/health"'),
 }
 
 
@@ -196,7 +193,8 @@ def test_a_breakpoint_opens_the_debugger_in_invoke_and_is_passed_over_where_it_s
 def test_a_command_beside_it_has_a_cloud_of_its_own(checkout: Checkout) -> None:
     assert checkout.post("/users", {"username": "served"}).status_code == 201
     script = (
-        "import httpx, os; api = httpx.Client(base_url=os.environ['API_ENDPOINT'], timeout=30); "
+        "import httpx, os; api = httpx.Client(base_url=os.environ['API_ENDPOINT'], timeout=30, "
+        "headers={'Authorization': 'Bearer ' + os.environ['API_TOKEN']}); "
         "print(api.get('/users/served').status_code); "
         "print(api.post('/users', json={'username': 'commanded'}).status_code)"
     )
