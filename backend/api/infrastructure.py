@@ -153,7 +153,11 @@ class API(Construct):
             self, "Certificate", domain.certificate_arn
         )
         return apigateway.DomainName(
-            self, "Domain", domain_name=domain.name, certificate=certificate
+            self,
+            "Domain",
+            domain_name=domain.name,
+            certificate=certificate,
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
         )
 
     def _http_api(
