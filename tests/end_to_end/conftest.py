@@ -1,20 +1,10 @@
-"""A deployed API: the one whose address is in API_ENDPOINT."""
+"""A client of the deployed API whose address is in API_ENDPOINT."""
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-
-
-@pytest.fixture(scope="session")
-def endpoint() -> str:
-    if "API_ENDPOINT" not in os.environ:
-        pytest.fail(
-            "Set API_ENDPOINT, or run ./scripts/sandbox -- .venv/bin/pytest ...", pytrace=False
-        )
-    return os.environ["API_ENDPOINT"]
 
 
 @pytest.fixture(scope="session")
