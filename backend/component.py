@@ -3,6 +3,7 @@
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from backend.api.infrastructure import API
@@ -39,9 +40,23 @@ class Backend(cdk.Stack):
         )
         Monitoring(self, "Monitoring", api=api, database=database)
 
-        # Just what runtime/dynamodb.py calls; a transaction needs the permissions of its parts.
-        database.table.grant(
-            api.function, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"
+        # Just what runtime/table.py calls; a transaction needs the permissions of its parts. Not
+        # table.grant(): where there is an index, it permits all that is on any index.
+        iam.Grant.add_to_principal(
+            grantee=api.function,
+            actions=[
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+            ],
+            resource_arns=[database.table.table_arn],
+        )
+        iam.Grant.add_to_principal(
+            grantee=api.function,
+            actions=["dynamodb:Query"],
+            resource_arns=[database.status_index_arn],
         )
         self.api_endpoint = cdk.CfnOutput(
             self, "APIEndpoint", value=api.http_api.api_endpoint, description="Where the API is"

@@ -15,13 +15,14 @@ def event(
     path: str,
     body: object = None,
     *,
+    query: str = "",
     raw: str | bytes | None = None,
     headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """An event for a request.
 
-    path: decoded, as the gateway sends it. body: sent as JSON; raw: sent as it is, and
-    base64-encoded by the gateway when it is bytes.
+    path: decoded, as the gateway sends it; query: as the client sent it. body: sent as JSON;
+    raw: sent as it is, and base64-encoded by the gateway when it is bytes.
     """
     if body is not None:
         raw = json.dumps(body)
@@ -30,7 +31,7 @@ def event(
         "version": "2.0",
         "routeKey": f"{method} {route}",
         "rawPath": path,
-        "rawQueryString": "",
+        "rawQueryString": query,
         "headers": {"content-type": "application/json", **(headers or {})},
         "requestContext": {
             "accountId": "123456789012",

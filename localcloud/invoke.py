@@ -29,7 +29,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("method", help="such as PATCH", metavar="METHOD")
-    parser.add_argument("path", help="such as /users/jane", metavar="PATH")
+    parser.add_argument("path", help="such as /users/jane or /users?limit=5", metavar="PATH")
     parser.add_argument("body", nargs="?", help="JSON", metavar="BODY")
     parser.add_argument("--port", type=int, default=PORT, help="the sandbox's", metavar="N")
     arguments = parser.parse_args()
@@ -49,7 +49,8 @@ def main() -> None:
         sys.exit(1)
     sys.path.insert(0, str(RUNTIME))
     handler = importlib.import_module("lambda_function").handler
-    request = event(arguments.method.upper(), arguments.path, raw=arguments.body)
+    path, _, query = arguments.path.partition("?")
+    request = event(arguments.method.upper(), path, query=query, raw=arguments.body)
     answer = handler(request, LambdaContext())
     say(json.dumps({name: answer[name] for name in ("statusCode", "headers")}, indent=2))
     print(answer["body"])  # noqa: T201 it is the output

@@ -1,26 +1,37 @@
 """The fake: users in memory. Passes the same contract tests as the adapter."""
 
 import threading
+import time
 from collections.abc import Callable
 
-from errors import EmailTaken, UsernameTaken, UserNotFound
+from errors import EmailTaken, IdempotencyKeyReused, UsernameTaken, UserNotFound
 from models import User
+from users import Attempt, Listing, Page
+
+_DAY = 24 * 60 * 60
 
 
 class InMemoryUsers:
-    """Implements users.Users."""
+    """Implements users.Users. clock: the time in epoch seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._users: dict[str, User] = {}
         self._usernames_by_email: dict[str, str] = {}
+        self._answers: dict[str, tuple[str, User, float]] = {}
         self._lock = threading.Lock()
+        self._clock = clock
 
-    def create(self, user: User) -> None:
+    def create(self, user: User, attempt: Attempt | None = None) -> User:
         with self._lock:
+            if attempt and (first := self._first_answer(attempt)):
+                return first
             if user.username in self._users:
                 raise UsernameTaken
             self._claim_email(user)
             self._users[user.username] = user
+            if attempt:
+                self._answers[attempt.key] = (attempt.request, user, self._clock())
+            return user
 
     def get(self, username: str) -> User:
         with self._lock:
@@ -43,6 +54,11 @@ class InMemoryUsers:
             self._free_email(user)
             del self._users[username]
 
+    def list_users(self, listing: Listing) -> Page:
+        with self._lock:
+            found = [user for _, user in sorted(self._users.items()) if _is_listed(user, listing)]
+        return Page(found[: listing.limit], more=len(found) > listing.limit)
+
     def check(self) -> None:
         pass
 
@@ -50,6 +66,14 @@ class InMemoryUsers:
         if username not in self._users:
             raise UserNotFound
         return self._users[username]
+
+    def _first_answer(self, attempt: Attempt) -> User | None:
+        request, user, answered_at = self._answers.get(attempt.key, ("", None, 0.0))
+        if user is None or self._clock() >= answered_at + _DAY:
+            return None
+        if request != attempt.request:
+            raise IdempotencyKeyReused
+        return user
 
     def _claim_email(self, user: User) -> None:
         if email := _email(user):
@@ -64,3 +88,12 @@ class InMemoryUsers:
 
 def _email(user: User) -> str:
     return str(user.members.get("email", "")).lower()
+
+
+def _is_listed(user: User, listing: Listing) -> bool:
+    return (
+        user.username > listing.after
+        and user.username.startswith(listing.username_prefix)
+        and (listing.status is None or user.members["status"] == listing.status)
+        and (listing.email is None or _email(user) == listing.email.lower())
+    )

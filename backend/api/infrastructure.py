@@ -21,7 +21,11 @@ _TIMEOUT: Final = cdk.Duration.seconds(20)
 _MEMORY_MB: Final = 1024
 
 _ROUTES: Final[Mapping[str, tuple[apigateway.HttpMethod, ...]]] = {
-    "/users": (apigateway.HttpMethod.POST,),
+    "/users": (
+        apigateway.HttpMethod.GET,
+        apigateway.HttpMethod.HEAD,
+        apigateway.HttpMethod.POST,
+    ),
     "/users/{username}": (
         apigateway.HttpMethod.GET,
         apigateway.HttpMethod.HEAD,

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match, Template
 
-import dynamodb
+import table
 from backend.api.bundling import HOST, PYTHON_VERSION
 from localcloud.emulator import API_ID
 
@@ -25,8 +25,10 @@ def test_the_routes_are_explicit_beside_the_default(template: Template) -> None:
         "$default",
         "DELETE /users/{username}",
         "GET /health",
+        "GET /users",
         "GET /users/{username}",
         "HEAD /health",
+        "HEAD /users",
         "HEAD /users/{username}",
         "PATCH /users/{username}",
         "POST /users",
@@ -93,13 +95,13 @@ def test_the_function_runs_on_what_it_was_built_for(
 def test_the_function_outlasts_dynamodb_and_the_gateway_outlasts_the_function(
     template: Template,
 ) -> None:
-    config: Any = dynamodb._CONFIG
+    config: Any = table._CONFIG
     attempts = config.retries["total_max_attempts"]
     # After its n-th attempt the SDK waits at most 2**(n - 1) s, and 5 s if DynamoDB asks for it.
     waits = sum(2**attempt + 5 for attempt in range(attempts - 1))
     call = attempts * (config.connect_timeout + config.read_timeout) + waits
     timeout = _properties(template, FUNCTION)["Timeout"]
-    assert dynamodb._BUDGET_SECONDS + call < timeout < GATEWAY_TIMEOUT_SECONDS
+    assert table._BUDGET_SECONDS + call < timeout < GATEWAY_TIMEOUT_SECONDS
 
 
 def test_the_function_knows_its_table_and_nothing_else(template: Template) -> None:

@@ -25,7 +25,18 @@ def test_the_function_may_do_just_what_it_does(template: Template) -> None:
     assert sorted(statements, key=str) == [
         {
             "Effect": "Allow",
-            "Action": ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"],
+            "Action": "dynamodb:Query",
+            "Resource": {"Fn::Join": ["", [{"Fn::GetAtt": [table, "Arn"]}, "/index/status"]]},
+        },
+        {
+            "Effect": "Allow",
+            "Action": [
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+            ],
             "Resource": {"Fn::GetAtt": [table, "Arn"]},
         },
         {

@@ -3,6 +3,8 @@ from collections.abc import Mapping
 import pytest
 from aws_cdk.assertions import Match, Template
 
+from items import STATUS_INDEX, STATUS_INDEX_KEY, TIME_TO_LIVE
+
 TABLE = "AWS::DynamoDB::GlobalTable"
 
 
@@ -17,8 +19,35 @@ def test_the_keys_are_those_that_hold_the_users(template: Template) -> None:
             "AttributeDefinitions": [
                 {"AttributeName": "pk", "AttributeType": "S"},
                 {"AttributeName": "sk", "AttributeType": "S"},
+                {"AttributeName": STATUS_INDEX_KEY, "AttributeType": "S"},
             ],
         },
+    )
+
+
+def test_the_index_is_the_one_that_the_function_asks(template: Template) -> None:
+    template.has_resource_properties(
+        TABLE,
+        {
+            "GlobalSecondaryIndexes": [
+                {
+                    "IndexName": STATUS_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": STATUS_INDEX_KEY, "KeyType": "HASH"},
+                        {"AttributeName": "sk", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+            # Users could not be split within a partition key beside a local one.
+            "LocalSecondaryIndexes": Match.absent(),
+        },
+    )
+
+
+def test_what_the_function_lets_expire_is_removed(template: Template) -> None:
+    template.has_resource_properties(
+        TABLE, {"TimeToLiveSpecification": {"AttributeName": TIME_TO_LIVE, "Enabled": True}}
     )
 
 

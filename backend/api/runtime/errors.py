@@ -43,6 +43,13 @@ class EmailTaken(UserError):
         super().__init__("Another user has this email; use another one.")
 
 
+class IdempotencyKeyReused(UserError):
+    """The caller used the key for another create."""
+
+    def __init__(self) -> None:
+        super().__init__("Use a new Idempotency-Key: this one was used with a different body.")
+
+
 class InvalidUser(UserError):
     """The document breaks the rules of schema.py, in each of `faults`."""
 

@@ -1,28 +1,41 @@
 """How users are items of a DynamoDB table. docs/decisions/0003-keys.md says why.
 
-pk               sk
-user#<shard>     <username>    one for each user
-email#<email>    email         one for each email, so that no two users have it
+pk                      sk            further keys
+user#<shard>            <username>    status_shard    one for each user
+email#<digest>          email                         one for each email: no two users have it
+idempotency#<digest>    idempotency   expires_at      one for each Idempotency-Key, for a day
 """
 
 import hashlib
 import json
 import zlib
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from models import User
 from schema import WRITABLE
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
-    type Item = dict[str, AttributeValueTypeDef]
+    from table import Item
 
 # Neither this number nor the hash can change without moving every user.
-SHARDS: Final = 16
+SHARDS: Final = 8
+
+# Of the index that has the users of each status, sorted like the table's.
+STATUS_INDEX: Final = "status"
+STATUS_INDEX_KEY: Final = "status_shard"
+# DynamoDB removes an item at some time after this (epoch seconds).
+TIME_TO_LIVE: Final = "expires_at"
 
 # Where nothing is: a read of it shows that the table can be read.
 NOWHERE: "Final[Item]" = {"pk": {"S": "health"}, "sk": {"S": "health"}}
+
+
+class Marker(NamedTuple):
+    """request: a digest of what was asked; user: what the answer said."""
+
+    request: str
+    user: User
 
 
 def email_of(user: User) -> str | None:
@@ -31,17 +44,25 @@ def email_of(user: User) -> str | None:
     return email.lower() if email else None
 
 
+def user_partition(shard: int) -> str:
+    """The partition key of a shard's users."""
+    return f"user#{shard:x}"
+
+
+def status_partition(status: str, shard: int) -> str:
+    """The index's partition key of a shard's users with a status."""
+    return f"{status}#{shard:x}"
+
+
 def user_key(username: str) -> "Item":
     """Where a user is: spread by a hash of its username, sorted by username."""
-    shard = zlib.crc32(username.encode()) % SHARDS
-    return {"pk": {"S": f"user#{shard:x}"}, "sk": {"S": username}}
+    return {"pk": {"S": user_partition(_shard(username))}, "sk": {"S": username}}
 
 
 def email_key(email: str) -> "Item":
     """Where it is written who has an email, which is in lower case."""
     # Keys show in audit logs and in reports on hot keys, where an address has no business.
-    digest = hashlib.sha256(email.encode()).hexdigest()
-    return {"pk": {"S": f"email#{digest}"}, "sk": {"S": "email"}}
+    return {"pk": {"S": f"email#{_digest(email)}"}, "sk": {"S": "email"}}
 
 
 def email_item(email: str, user: User) -> "Item":
@@ -49,10 +70,31 @@ def email_item(email: str, user: User) -> "Item":
     return {**email_key(email), "username": {"S": user.username}}
 
 
+def marker_item(key: str, marker: Marker, *, expires_at: int) -> "Item":
+    """The item that remembers the answer to a request.
+
+    key: the caller's, made unique among all callers; expires_at: epoch seconds.
+    """
+    return {
+        "pk": {"S": f"idempotency#{key}"},
+        "sk": {"S": "idempotency"},
+        TIME_TO_LIVE: {"N": str(expires_at)},
+        "request": {"S": marker.request},
+        "user": {"M": user_item(marker.user)},
+    }
+
+
+def to_marker(item: Mapping[str, Any]) -> Marker:
+    """What an item remembers."""
+    return Marker(item["request"]["S"], to_user(item["user"]["M"]))
+
+
 def user_item(user: User) -> "Item":
     """The item that holds a state of a user."""
+    status = user.members["status"]
     return {
         **user_key(user.username),
+        STATUS_INDEX_KEY: {"S": status_partition(status, _shard(user.username))},
         "created_at": {"S": user.created_at},
         "updated_at": {"S": user.updated_at},
         "version": {"N": str(user.version)},
@@ -64,7 +106,7 @@ def user_item(user: User) -> "Item":
     }
 
 
-def to_user(item: "Item") -> User:
+def to_user(item: Mapping[str, Any]) -> User:
     """The state that an item holds."""
     return User(
         username=item["sk"]["S"],
@@ -78,6 +120,14 @@ def to_user(item: "Item") -> User:
         version=int(item["version"]["N"]),
         etag=item["etag"]["S"],
     )
+
+
+def _shard(username: str) -> int:
+    return zlib.crc32(username.encode()) % SHARDS
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _is_string(name: str) -> bool:

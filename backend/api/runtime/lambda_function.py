@@ -4,12 +4,13 @@ from aws_lambda_powertools import Logger
 
 import settings
 from api import UserAPI
-from dynamodb import DynamoDBUsers, make_client
+from dynamodb import DynamoDBUsers
+from table import Table, make_client
 
 _settings = settings.load()
 
 # The client once: it keeps its connection from one request to the next.
 handler = UserAPI(
-    DynamoDBUsers(make_client(), _settings.table_name),
+    DynamoDBUsers(Table(make_client(), _settings.table_name)),
     Logger(service="users"),
 )

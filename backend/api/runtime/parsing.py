@@ -23,7 +23,8 @@ from schema import (
 )
 
 
-def _validator(schema: Schema) -> Draft202012Validator:
+def validator(schema: Schema) -> Draft202012Validator:
+    """Judges by the schema, its formats included."""
     return Draft202012Validator(
         schema,
         formats={"iana-time-zone": lambda name: name in time_zones()},
@@ -40,11 +41,11 @@ _checked_by_schema: dict[str, Schema] = {
     "attributes": {k: v for k, v in WRITABLE["attributes"].items() if k != "propertyNames"},
 }
 
-_username_validator = _validator(USERNAME)
-_members_validator = _validator(
+_username_validator = validator(USERNAME)
+_members_validator = validator(
     {"type": "object", "properties": _checked_by_schema, "additionalProperties": False}
 )
-_new_user_validator = _validator(
+_new_user_validator = validator(
     {
         "type": "object",
         "properties": {"username": USERNAME, **_checked_by_schema},

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 from errors import (
     ContentTooLarge,
     EmailTaken,
+    IdempotencyKeyReused,
     InvalidUser,
     MalformedRequest,
     MethodNotAllowed,
@@ -39,6 +40,9 @@ PROBLEM_TYPES: Final[dict[type[UserError], ProblemType]] = {
     ContentTooLarge: ProblemType(413, "content-too-large", "The body is too large"),
     UnsupportedMediaType: ProblemType(415, "unsupported-media-type", "Unsupported media type"),
     InvalidUser: ProblemType(422, "invalid-user", "The user is not valid"),
+    IdempotencyKeyReused: ProblemType(
+        422, "idempotency-key-reused", "The idempotency key was used for another request"
+    ),
     Unavailable: ProblemType(503, "unavailable", "Temporarily unavailable"),
 }
 INTERNAL_ERROR: Final = ProblemType(500, "internal-error", "Internal error")

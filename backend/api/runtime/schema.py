@@ -111,6 +111,29 @@ WRITABLE: Final[dict[str, Schema]] = {
     },
 }
 
+# The query of GET /users; each description completes "Send ... as".
+LIST_PARAMETERS: Final[dict[str, Schema]] = {
+    "limit": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100,
+        "default": 25,
+        "description": "an integer from 1 to 100",
+    },
+    "cursor": {
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_-]{12,182}$",
+        "description": "the next_cursor of the page before",
+    },
+    "username_prefix": {
+        "type": "string",
+        "pattern": f"^{_LETTER_OR_DIGIT}[A-Za-z0-9._@+-]{{0,127}}$",
+        "description": "1 to 128 characters that a username can begin with",
+    },
+    "status": WRITABLE["status"],
+    "email": WRITABLE["email"],
+}
+
 READ_ONLY: Final = ("created_at", "updated_at", "version")
 
 ATTRIBUTE_NAME: Final = "named with 1 to 64 letters, digits, _ or -"

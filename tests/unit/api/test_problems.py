@@ -8,6 +8,7 @@ from errors import (
     ContentTooLarge,
     EmailTaken,
     Fault,
+    IdempotencyKeyReused,
     InvalidUser,
     MalformedRequest,
     MethodNotAllowed,
@@ -36,6 +37,7 @@ PUBLISHED = [
     (ContentTooLarge("Send less."), 413, "/problems/content-too-large"),
     (UnsupportedMediaType(("a/b",), "Accept"), 415, "/problems/unsupported-media-type"),
     (InvalidUser([Fault("/email", "must be one")]), 422, "/problems/invalid-user"),
+    (IdempotencyKeyReused(), 422, "/problems/idempotency-key-reused"),
     (Unavailable("Throttled"), 503, "/problems/unavailable"),
     (ValueError("a bug"), 500, "/problems/internal-error"),
 ]
@@ -90,7 +92,7 @@ def test_the_detail_is_one_sentence(error: Exception, status: int, type_: str) -
 
 @every_problem
 def test_only_an_invalid_user_lists_faults(error: Exception, status: int, type_: str) -> None:
-    assert ("errors" in problem(error, REQUEST_ID).body) == (status == 422)
+    assert ("errors" in problem(error, REQUEST_ID).body) == isinstance(error, InvalidUser)
 
 
 def test_lists_every_fault_in_order() -> None:

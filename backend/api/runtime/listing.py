@@ -1,0 +1,104 @@
+"""The query of GET /users, and the cursors that lead from one page to the next."""
+
+import base64
+import hashlib
+import json
+import re
+from functools import cache
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+from jsonschema_rs import Draft202012Validator
+
+from errors import MalformedRequest
+from parsing import validator
+from schema import LIST_PARAMETERS
+from users import Listing
+
+_VERSION: Final = 1
+_CHECKSUM_BYTES: Final = 8
+
+_integer = re.compile("[1-9][0-9]{0,8}")
+
+
+def read_query(query: str, known: frozenset[str] = frozenset()) -> dict[str, str]:
+    """The parameters of a raw query, decoded. Raises MalformedRequest.
+
+    known: the names of those that the call takes.
+    """
+    try:
+        pairs: list[tuple[str, str]] = parse_qsl(
+            query, keep_blank_values=True, strict_parsing=True, errors="strict"
+        )
+    except ValueError:
+        if query:
+            raise MalformedRequest("Send a query of name=value pairs, percent-encoded.") from None
+        return {}
+    parameters = dict(pairs)
+    if not parameters.keys() <= known:
+        takes = ", ".join(sorted(known)) or "none"
+        raise MalformedRequest(f"Send only query parameters that this call takes: {takes}.")
+    if len(parameters) < len(pairs):
+        raise MalformedRequest("Send each query parameter once.")
+    return parameters
+
+
+def read_listing(query: str) -> Listing:
+    """The listing that the query of a request asks for. Raises MalformedRequest."""
+    parameters = read_query(query, frozenset(LIST_PARAMETERS))
+    for name, value in parameters.items():
+        is_integer = name == "limit" and _integer.fullmatch(value) is not None
+        if not _validator(name).is_valid(int(value) if is_integer else value):
+            raise MalformedRequest(f"Send {name} as {LIST_PARAMETERS[name]['description']}.")
+    listing = Listing(
+        limit=int(parameters.get("limit") or LIST_PARAMETERS["limit"]["default"]),
+        username_prefix=parameters.get("username_prefix", "").lower(),
+        status=parameters.get("status"),
+        email=parameters.get("email"),
+    )
+    if cursor := parameters.get("cursor"):
+        return listing._replace(after=_read_cursor(cursor, listing))
+    return listing
+
+
+def next_page(listing: Listing, last_username: str) -> tuple[str, str]:
+    """The cursor, and the URI reference, of the page that comes after this user."""
+    cursor = _make_cursor(last_username, listing)
+    parameters = {
+        "limit": str(listing.limit),
+        "username_prefix": listing.username_prefix,
+        "status": listing.status or "",
+        "cursor": cursor,
+    }
+    return cursor, "/users?" + urlencode({n: v for n, v in parameters.items() if v})
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    return validator(LIST_PARAMETERS[name])
+
+
+def _make_cursor(username: str, listing: Listing) -> str:
+    content = _checksum(username, listing) + username.encode()
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, listing: Listing) -> str:
+    try:
+        content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        username = content[_CHECKSUM_BYTES:].decode()
+    except ValueError:
+        username = ""
+    # A list of one email has one page. The comparison also finds other spellings in base64.
+    if listing.email is not None or cursor != _make_cursor(username, listing):
+        raise MalformedRequest(
+            "Send cursor as it was received, with the filters of the page that it came with, "
+            "or leave it out to begin again."
+        )
+    return username
+
+
+def _checksum(username: str, listing: Listing) -> bytes:
+    """It tells mistakes from cursors. It is no secret: who forges one sees no other users."""
+    content = json.dumps([_VERSION, listing.username_prefix, listing.status, username])
+    return hashlib.sha256(content.encode()).digest()[:_CHECKSUM_BYTES]
