@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.conformance import table as tables
 from tests.conformance import values
@@ -27,16 +27,26 @@ _MOST_AT_ONCE: Final = 5
 
 _EVERY_PHASE_BUT_EXPLAIN: Final = [phase for phase in Phase if phase is not Phase.explain]
 _SHORT: Final = settings(
-    max_examples=40,
-    stateful_step_count=30,
+    max_examples=16,
+    stateful_step_count=50,
     derandomize=True,  # the gate says the same of the same code
     deadline=None,
     suppress_health_check=list(HealthCheck),  # they are about time, which is the API's here
     phases=_EVERY_PHASE_BUT_EXPLAIN,
 )
-_LONG: Final = settings(
-    _SHORT, max_examples=1000, stateful_step_count=50, derandomize=False, print_blob=True
-)
+_LONG: Final = settings(_SHORT, max_examples=1000, derandomize=False, print_blob=True)
+
+
+def _one_of[T](candidates: Sequence[T]) -> st.SearchStrategy[T]:
+    """As sampled_from(), which says of all candidates what they are, at length."""
+    return st.integers(0, len(candidates) - 1).map(lambda i: candidates[i])
+
+
+def _mostly[T](
+    usual: st.SearchStrategy[T], rare: st.SearchStrategy[T], *, one_in: int
+) -> st.SearchStrategy[T]:
+    """As one_of(), which has no weights."""
+    return st.integers(1, one_in).flatmap(lambda n: rare if n == one_in else usual)
 
 
 def _members(*sources: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
@@ -44,11 +54,6 @@ def _members(*sources: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]
     # The email often: it is what users can collide in.
     emails = [pair for pair in pairs if pair[0] == "email"]
     return st.lists(_one_of(pairs + 3 * emails), max_size=4).map(dict)
-
-
-def _one_of[T](candidates: list[T]) -> st.SearchStrategy[T]:
-    """As sampled_from(), which says of all candidates what they are, at length."""
-    return st.integers(0, len(candidates) - 1).map(lambda i: candidates[i])
 
 
 _GOOD: Final = {name: v for name, v in values.GOOD_VALUES.items() if name != "username"}
@@ -63,33 +68,39 @@ _BAD: Final = {
     ],
 }
 _READ_ONLY: Final[dict[str, list[Any]]] = {name: ["x", 7, None] for name in values.READ_ONLY}
+# A refused call changes nothing, so most are made to be done.
 _good = _members(_GOOD)
-# Mostly good ones: a refused call changes nothing.
-_bodies = st.one_of(_good, _good, _good, _good, _members(_GOOD, _READ_ONLY), _members(_GOOD, _BAD))
+_bodies = _mostly(_good, st.one_of(_members(_GOOD, _READ_ONLY), _members(_GOOD, _BAD)), one_in=8)
 
-_spellings = st.sampled_from(values.SPELLINGS)
+_spellings = _one_of(values.SPELLINGS)
 _new_users = st.builds(lambda name, body: {"username": name, **body}, _spellings, _bodies)
-_bodies_of_users = st.one_of(
-    _bodies, st.builds(lambda b, name: {**b, "username": name}, _bodies, _spellings)
+_bodies_of_users = _mostly(
+    _bodies, st.builds(lambda name, body: {"username": name, **body}, _spellings, _good), one_in=6
 )
-_keys = st.sampled_from([None, None, None, *values.KEYS, *values.BAD_KEYS])
-_names = st.one_of(*[_spellings] * 7, st.sampled_from(values.NO_USERNAMES))
+_names = _mostly(_spellings, _one_of(values.NO_USERNAMES), one_in=30)
+_keys: st.SearchStrategy[str | None] = _mostly(
+    _one_of([None, *values.KEYS]), _one_of(values.BAD_KEYS), one_in=20
+)
 # What a condition says of the user, which has an ETag only once it is there.
-_conditions = st.sampled_from(
-    [*[None] * 5, "present", "present", "former", "weak", "listed", "*", *values.GARBAGE_CONDITIONS]
+_conditions: st.SearchStrategy[str | None] = _mostly(
+    _one_of([None, None, None, None, "present", "present", "former", "listed", "weak", "*"]),
+    _one_of(values.BAD_CONDITIONS),
+    one_in=20,
 )
-_media_types = st.sampled_from(["application/json", "application/json; charset=UTF-8"])
-_patch_types = st.one_of(_media_types, st.just("application/merge-patch+json"))
+_rare_conditions = _mostly(st.none(), _conditions, one_in=6)
+_media_types = _one_of(["application/json", "application/json; charset=UTF-8"])
+_patch_types = _one_of(["application/merge-patch+json", "application/json"])
 
-_creates = st.one_of(
+_creates = _mostly(
     st.builds(Call, st.just("POST"), body=_new_users, key=_keys, media_type=_media_types),
     st.builds(Call, st.just("POST"), body=_bodies),
+    one_in=20,
 )
 _reads = st.builds(
     Call,
-    st.sampled_from(["GET", "GET", "HEAD"]),
+    _one_of(["GET", "GET", "HEAD"]),
     _names,
-    if_match=_conditions,
+    if_match=_rare_conditions,
     if_none_match=_conditions,
     is_escaped=st.booleans(),
 )
@@ -102,7 +113,7 @@ def _changes(method: str, media_types: st.SearchStrategy[str]) -> st.SearchStrat
         _names,
         body=_bodies_of_users,
         if_match=_conditions,
-        if_none_match=st.one_of(st.none(), st.none(), st.none(), _conditions),
+        if_none_match=_rare_conditions,
         is_escaped=st.booleans(),
         media_type=media_types,
     )
@@ -110,17 +121,17 @@ def _changes(method: str, media_types: st.SearchStrategy[str]) -> st.SearchStrat
 
 _replacements = _changes("PUT", _media_types)
 _patches = _changes("PATCH", _patch_types)
-_deletes = st.builds(
-    Call, st.just("DELETE"), _names, if_match=_conditions, is_escaped=st.booleans()
-)
-_any_call = st.one_of(_creates, _creates, _reads, _replacements, _patches, _patches, _deletes)
+_deletes = st.builds(Call, st.just("DELETE"), _names, if_match=_conditions)
+_kinds = [*[_creates] * 5, *[_reads] * 2, *[_replacements] * 2, *[_patches] * 3, _deletes]
+_any_call = st.integers(0, len(_kinds) - 1).flatmap(lambda i: _kinds[i])
 _pages = st.builds(
     ListCall,
-    st.sampled_from(["GET", "GET", "GET", "HEAD"]),
-    limit=st.sampled_from([None, "1", "1", "2", "3", "100"]),
-    username_prefix=st.sampled_from([None, None, None, *values.PREFIXES]),
-    status=st.sampled_from([None, None, "active", "suspended"]),
-    email=st.sampled_from([*[None] * 6, "A@example.com", "c+d@example.com", "nobody@example.com"]),
+    _one_of(["GET", "GET", "GET", "GET", "HEAD"]),
+    limit=_one_of([None, "1", "1", "2", "3", "100"]),
+    username_prefix=_one_of([None, None, None, *values.PREFIXES]),
+    status=_one_of([None, None, "active", "suspended"]),
+    email=_one_of([*[None] * 6, "A@example.com", "c+d@example.com", "nobody@example.com"]),
+    bad=_mostly(st.none(), _one_of(values.BAD_QUERIES), one_in=15),
 )
 
 
@@ -131,10 +142,22 @@ class _Run:
         self.client = client
         self.table = table
         self.counts: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
 
     def send(self, call: Call | ListCall) -> Reply:
-        self.counts["requests"] += 1
-        return call.send(self.client)
+        reply = call.send(self.client)
+        kind = " list" if isinstance(call, ListCall) else ""
+        is_replay = "Idempotency-Replayed" in reply.headers
+        self.answers[f"{call.method}{kind} {reply.status}{' replayed' * is_replay}"] += 1
+        return reply
+
+    def summary(self) -> list[str]:
+        counts = {**self.counts, "requests": self.answers.total()}
+        answers = [f"{n} {answer}" for answer, n in sorted(self.answers.items())]
+        return [
+            "state machine: " + ", ".join(f"{n} {what}" for what, n in counts.items()),
+            "its answers: " + ", ".join(answers),
+        ]
 
     def send_at_once(self, calls: list[Call]) -> list[Reply]:
         start = threading.Barrier(len(calls))
@@ -164,10 +187,13 @@ class _States(RuleBasedStateMachine):
         self._agrees = True
         self._run.counts["sequences"] += 1
 
-    @rule(call=_creates)
-    def create(self, call: Call) -> None:
-        if call.key is not None:
-            self._sent.append(call)
+    @initialize(bodies=st.lists(_good, min_size=3, max_size=4))
+    def begin(self, bodies: list[dict[str, Any]]) -> None:
+        for name, body in zip(values.USERNAMES, bodies, strict=False):
+            self._judge(Call("POST", body={"username": name, **body}))
+
+    @rule(call=_any_call)
+    def do(self, call: Call) -> None:
         self._judge(call)
 
     @rule(which=st.integers(0, 20), reverse=st.booleans(), spelling=st.sampled_from(["", "", "x"]))
@@ -181,31 +207,19 @@ class _States(RuleBasedStateMachine):
         body = dict(members) | ({"display_name": spelling} if spelling else {})
         self._judge(replace(call, body=body))
 
-    @rule(call=_reads)
-    def read(self, call: Call) -> None:
-        self._judge(call)
-
-    @rule(call=_replacements)
-    def replace(self, call: Call) -> None:
-        self._judge(call)
-
-    @rule(call=_patches)
-    def patch(self, call: Call) -> None:
-        self._judge(call)
-
-    @rule(call=_deletes)
-    def delete(self, call: Call) -> None:
-        self._judge(call)
-
     @rule(name=_spellings, method=st.sampled_from(["PUT", "PATCH"]))
     def send_back(self, name: str, method: str) -> None:
         read = self._judge(Call("GET", name))
         if read.status == 200:
             self._judge(Call(method, name, read.json(), if_match=read.headers["ETag"]))
 
-    @rule(call=_pages)
-    def list_users(self, call: ListCall) -> None:
-        self._judge_list(call)
+    @rule(call=_pages, between=st.lists(_any_call, max_size=4))
+    def walk(self, call: ListCall, between: list[Call]) -> None:
+        next_page = self._judge_list(call)
+        for write in between:
+            self._judge(write)
+            if next_page:
+                next_page = self._judge_list(next_page)
 
     @rule(
         which=st.integers(0, 20),
@@ -231,16 +245,12 @@ class _States(RuleBasedStateMachine):
                 call = replace(call, bad=f"cursor={cursor}")
         self._judge_list(call)
 
-    @rule(query=st.sampled_from(values.BAD_QUERIES))
-    def ask_wrongly(self, query: str) -> None:
-        self._judge_list(ListCall(bad=query))
-
     @rule(calls=st.lists(_any_call, min_size=2, max_size=_MOST_AT_ONCE))
     def do_at_once(self, calls: list[Call]) -> None:
         self._judge_at_once(calls)
 
     @rule(
-        call=st.one_of(_creates, _replacements, _patches, _deletes),
+        call=_any_call,
         times=st.integers(2, _MOST_AT_ONCE),
     )
     def do_the_same_at_once(self, call: Call, times: int) -> None:
@@ -250,7 +260,7 @@ class _States(RuleBasedStateMachine):
         name=_spellings,
         bodies=st.lists(_bodies, min_size=1, max_size=3),
         conditions=st.lists(st.sampled_from([None, "present"]), min_size=3, max_size=3),
-        deletes=st.integers(0, 2),
+        deletes=_one_of([0, 0, 0, 1, 2]),
     )
     def write_one_at_once(
         self, name: str, bodies: list[Any], conditions: list[str | None], deletes: int
@@ -291,16 +301,20 @@ class _States(RuleBasedStateMachine):
             reply = self._run.send(call)
             self._model.judge(call, reply)
             self._remember_etags()
+        if call.key is not None:
+            self._sent.append(call)
         return reply
 
-    def _judge_list(self, call: ListCall) -> None:
+    def _judge_list(self, call: ListCall) -> ListCall | None:
+        """The call of the next page, if there is one."""
         with self._step():
             reply = self._run.send(call)
             self._model.judge_list(call, reply)
-            if call.method == "GET" and reply.status == 200:
-                cursor = reply.json().get("next_cursor")
-                if cursor is not None:
-                    self._next_pages.append(call.next(cursor))
+        if call.method == "HEAD" or reply.status != 200 or "Link" not in reply.headers:
+            return None
+        next_page = call.next(reply.json()["next_cursor"])
+        self._next_pages.append(next_page)
+        return next_page
 
     def _judge_at_once(self, calls: list[Call]) -> None:
         with self._step():
@@ -309,7 +323,6 @@ class _States(RuleBasedStateMachine):
             # Where writers meet the contract allows 503, which did nothing; a repeat is safe.
             undone = [call for call, reply in done if reply.status == 503]
             done = [(call, reply) for call, reply in done if reply.status != 503]
-            self._run.counts["503s"] += len(undone)
             names = {str(call.username or (call.body or {}).get("username")) for call in calls}
             after = [Call("GET", name) for name in sorted(names & set(values.SPELLINGS))]
             seen = [(call, self._run.send(call)) for call in after]
@@ -388,5 +401,4 @@ def test_every_sequence_of_calls_is_answered_as_the_contract_says(
             states = type("States", (_States,), {"_run": run})
             run_state_machine_as_test(states, settings=_LONG if is_long else _SHORT)
         finally:
-            counts = [f"{run.counts[n]} {n}" for n in ("sequences", "steps", "requests", "503s")]
-            closing_lines.append(f"state machine: {', '.join(counts)}")
+            closing_lines += run.summary()

@@ -8,7 +8,7 @@ ATTRIBUTES_MAX_BYTES: Final = 16 * 1024
 ATTRIBUTES_MAX: Final = 50
 
 # In the order of lists.
-USERNAMES: Final = ("ann", "ann+1", "ann.b", "bob", "cy@example.com", "d")
+USERNAMES: Final = ("ann", "ann+1", "ann.b", "bob", "cy@example.com")
 SPELLINGS: Final = (*USERNAMES, "ANN", "Ann.B", "Bob", "cY@example.COM")
 NO_USERNAMES: Final = ("-", "ann.", "ann b", "x" * 129)
 
@@ -63,7 +63,7 @@ UNKNOWN_MEMBERS: Final = ("nickname", "user/name", "Email")
 
 KEYS: Final = ("k1", "k2", "!" * 255)
 BAD_KEYS: Final = ("", "a b", "x" * 256)
-GARBAGE_CONDITIONS: Final = ("garbage", '"open', "W/", "*, *")
+BAD_CONDITIONS: Final = ("garbage", '"open', "W/", "*, *")
 
 PREFIXES: Final = ("a", "ann", "ANN.", "bob", "z")
 BAD_QUERIES: Final = (
