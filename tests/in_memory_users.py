@@ -69,7 +69,7 @@ class InMemoryUsers:
 
     def _first_answer(self, attempt: Attempt) -> User | None:
         request, user, answered_at = self._answers.get(attempt.key, ("", None, 0.0))
-        if user is None or self._clock() >= answered_at + _DAY:
+        if user is None or self._clock() > answered_at + _DAY:
             return None
         if request != attempt.request:
             raise IdempotencyKeyReused

@@ -6,9 +6,6 @@ libraries. Playwright drives it from JavaScript, not from Python: its Python pac
 would be installed with everything else, and mostly another copy of this Node and this driver.
 """
 
-import fcntl
-import functools
-import hashlib
 import json
 import os
 import platform
@@ -18,10 +15,10 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from localcloud.install import LOCAL, NODE_FOLDER, npm_ci
+from localcloud.install import NODE_FOLDER
+from tests import npm
 
 _HERE: Final = Path(__file__).parent
-_FOLDER: Final = LOCAL / "browser"
 _INSTALLED_ON_THE_MACHINE: Final = (
     "google-chrome",
     "google-chrome-stable",
@@ -45,10 +42,10 @@ def run(script: str, folder: Path, *options: str, **values: object) -> Any:
     The script is the body of an asynchronous JavaScript function with a Playwright `page` and with
     `values`. The browser writes into the folder only, and takes the command line's options.
     """
-    _install()
-    executable, environment = _browser()
+    installed = npm.install(_HERE, _unpack)
+    executable, environment = _browser(installed)
     call = {
-        "folder": str(_FOLDER),
+        "folder": str(installed),
         "executable": executable,
         "options": options,
         "script": script,
@@ -72,34 +69,21 @@ def run(script: str, folder: Path, *options: str, **values: object) -> Any:
     return json.loads(done.stdout)
 
 
-@functools.cache
-def _install() -> None:
-    stamp = _FOLDER / "installed"
-    digest = hashlib.sha256(Path(__file__).read_bytes() + str(_FOLDER).encode())
-    digest.update((_HERE / "package-lock.json").read_bytes())
-    with (LOCAL / "browser.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if stamp.exists() and stamp.read_text() == digest.hexdigest():
-            return
-        shutil.rmtree(_FOLDER, ignore_errors=True)
-        _FOLDER.mkdir()
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(_HERE / name, _FOLDER)
-        npm_ci(_FOLDER)
-        if _package_has_browser():
-            node = [str(NODE_FOLDER / "node"), "-e", _UNPACK]
-            subprocess.run(node, check=True, cwd=_FOLDER, env={"TMPDIR": str(_FOLDER)})
-            # The package's own configuration has folders of Lambda's.
-            fonts = f"<fontconfig><dir>{_FOLDER / 'fonts'}</dir></fontconfig>"
-            (_FOLDER / "fonts.conf").write_text(fonts)
-        stamp.write_text(digest.hexdigest())
+def _unpack(folder: Path) -> None:
+    if not _package_has_browser():
+        return
+    node = [str(NODE_FOLDER / "node"), "-e", _UNPACK]
+    subprocess.run(node, check=True, cwd=folder, env={"TMPDIR": str(folder)})
+    # The package's own configuration has folders of Lambda's.
+    fonts = f"<fontconfig><dir>{folder / 'fonts'}</dir></fontconfig>"
+    (folder / "fonts.conf").write_text(fonts)
 
 
-def _browser() -> tuple[str, dict[str, str]]:
+def _browser(folder: Path) -> tuple[str, dict[str, str]]:
     if _package_has_browser():
-        return str(_FOLDER / "chromium"), {
-            "LD_LIBRARY_PATH": str(_FOLDER / "al2023" / "lib"),
-            "FONTCONFIG_FILE": str(_FOLDER / "fonts.conf"),
+        return str(folder / "chromium"), {
+            "LD_LIBRARY_PATH": str(folder / "al2023" / "lib"),
+            "FONTCONFIG_FILE": str(folder / "fonts.conf"),
         }
     for name in _INSTALLED_ON_THE_MACHINE:
         if found := shutil.which(name):

@@ -15,6 +15,8 @@ from localcloud.install import NODE_FOLDER, PYTHON, ROOT
 
 type CDK = Callable[..., subprocess.CompletedProcess[str]]
 
+NODE_FOLDERS = [".", "tests/browser", "tests/openapi"]
+
 EXACT = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -88,23 +90,23 @@ def test_what_ships_and_what_builds_it_is_pinned(project: dict[str, Any]) -> Non
         assert re.fullmatch(r"[\w.-]+(\[\w+\])?==[\d.]+", requirement)
 
 
-@pytest.mark.parametrize("folder", [".", "tests/browser"])
+@pytest.mark.parametrize("folder", NODE_FOLDERS)
 def test_every_pin_of_npm_is_exact(folder: str) -> None:
     package = _json(f"{folder}/package.json")
     assert "dependencies" not in package
-    for version in package["devDependencies"].values():
+    for version in _named(package).values():
         assert EXACT.fullmatch(version)
     for overrides in package.get("overrides", {}).values():
         for version in overrides.values():
             assert EXACT.fullmatch(version.removeprefix("npm:empty-npm-package@"))
 
 
-@pytest.mark.parametrize("folder", [".", "tests/browser"])
+@pytest.mark.parametrize("folder", NODE_FOLDERS)
 def test_npms_lock_is_what_package_json_says(folder: str) -> None:
     package = _json(f"{folder}/package.json")
     locked = _json(f"{folder}/package-lock.json")["packages"]
-    assert locked[""]["devDependencies"] == package["devDependencies"]
-    for name, version in package["devDependencies"].items():
+    assert _named(locked[""]) == _named(package)
+    for name, version in _named(package).items():
         assert locked[f"node_modules/{name}"]["version"] == version
     for path, entry in locked.items():
         assert path == "" or entry["integrity"].startswith("sha512-")
@@ -140,6 +142,11 @@ def test_one_python_everywhere(project: dict[str, Any]) -> None:
     assert project["project"]["requires-python"] == f"=={version}.*"
     assert (ROOT / ".python-version").read_text().strip() == version
     assert f"/{NODE_FOLDER.relative_to(ROOT)}:" in (ROOT / "scripts/cdk").read_text()
+
+
+def _named(package: dict[str, Any]) -> dict[str, str]:
+    """What is optional is there for some machines only."""
+    return {**package["devDependencies"], **package.get("optionalDependencies", {})}
 
 
 def _json(file: str) -> dict[str, Any]:

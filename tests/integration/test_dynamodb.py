@@ -16,9 +16,11 @@ from botocore.httpsession import URLLib3Session
 
 from dynamodb import DynamoDBUsers
 from errors import EmailTaken, PreconditionFailed, Unavailable, UsernameTaken, UserNotFound
+from items import user_key
 from models import User
 from table import Table, make_client
 from tests.integration.test_users import EVERY_MEMBER, change_to, permit, user
+from users import Attempt, Listing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -51,6 +53,14 @@ def error(status: int, code: str, **members: Any) -> Fault:
 
     answer.__name__ = code or str(status)  # pytest names the test's case by it
     return answer
+
+
+def success(**members: Any) -> Fault:
+    class Raw:
+        def stream(self, **_: Any) -> list[bytes]:
+            return [json.dumps(members).encode()]
+
+    return lambda request: AWSResponse(request.url, 200, HTTPHeaders(), Raw())
 
 
 def cancelled(*codes: str) -> Fault:
@@ -170,6 +180,21 @@ class TestItems:
             },
         ]
 
+    def test_an_attempt_is_an_item_beside_them(
+        self, client: "DynamoDBClient", table_name: str, items: Items
+    ) -> None:
+        users = DynamoDBUsers(Table(client, table_name), clock=lambda: 1_800_000_000.5)
+        key = "7" * 64
+        users.create(user(), Attempt(key, "digest"))
+        attempt, created = items()
+        assert attempt == {
+            "pk": {"S": f"idempotency#{key}"},
+            "sk": {"S": "idempotency"},
+            "expires_at": {"N": "1800086401"},
+            "request": {"S": "digest"},
+            "user": {"M": created},
+        }
+
     def test_nothing_is_left_of_a_deleted_user(self, users: DynamoDBUsers, items: Items) -> None:
         users.create(user(email="jane@example.com"))
         users.update("jane", change_to(email="other@example.com"))
@@ -180,6 +205,140 @@ class TestItems:
         for number in range(64):
             users.create(user(f"user{number:02}"))
         assert len({item["pk"]["S"] for item in items()}) == 8
+
+
+class TestRequests:
+    """How many each call makes where nothing goes wrong."""
+
+    @pytest.fixture
+    def requests(self, client: "DynamoDBClient") -> list[str]:
+        made: list[str] = []
+        client.meta.events.register(
+            "before-send.dynamodb", lambda event_name, **_: made.append(event_name.split(".")[-1])
+        )
+        return made
+
+    @pytest.mark.parametrize("attempt", [None, Attempt("key", "request")])
+    def test_a_create_is_one(
+        self, users: DynamoDBUsers, requests: list[str], attempt: Attempt | None
+    ) -> None:
+        users.create(user(email="jane@example.com"), attempt)
+        assert requests == ["TransactWriteItems"]
+
+    def test_so_is_its_repeat(self, users: DynamoDBUsers, requests: list[str]) -> None:
+        attempt = Attempt("key", "request")
+        users.create(user(), attempt)
+        requests.clear()
+        users.create(user(), attempt)
+        assert requests == ["TransactWriteItems"]
+
+    def test_a_page_is_one_for_each_shard(self, users: DynamoDBUsers, requests: list[str]) -> None:
+        for number in range(64):
+            users.create(user(f"user{number:02}"))
+        requests.clear()
+        users.list_users(Listing(25, after="user10"))
+        assert requests == ["Query"] * 8
+
+    def test_a_page_of_a_status_is_one_more(
+        self, users: DynamoDBUsers, requests: list[str]
+    ) -> None:
+        for number in range(64):
+            users.create(user(f"user{number:02}", status="active" if number else "suspended"))
+        for status in ("active", "suspended"):
+            requests.clear()
+            users.list_users(Listing(25, status=status))
+            assert requests == ["Query"] * 8 + ["BatchGetItem"]
+
+    def test_an_email_is_two(self, users: DynamoDBUsers, requests: list[str]) -> None:
+        users.create(user(email="jane@example.com"))
+        requests.clear()
+        assert users.list_users(Listing(25, email="jane@example.com")).users
+        assert requests == ["GetItem", "GetItem"]
+
+
+class TestLists:
+    def test_users_who_are_all_in_one_shard_are_listed(self, users: DynamoDBUsers) -> None:
+        candidates = (f"user{number:04}" for number in itertools.count())
+        one_shard = (name for name in candidates if user_key(name)["pk"] == {"S": "user#0"})
+        names = list(itertools.islice(one_shard, 70))
+        # The last of them are on the third query's page, and beyond DynamoDB's 1 MB a query.
+        for name in names:
+            users.create(user(name, attributes={str(i): "x" * 2000 for i in range(8)}))
+        page = users.list_users(Listing(70))
+        assert ([one.username for one in page.users], page.more) == (names, False)
+
+    def test_whoever_left_a_status_before_being_read_leaves_room_for_others(
+        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Line
+    ) -> None:
+        for name in "abcdef":
+            users.create(user(name))
+
+        def change(request: AWSPreparedRequest) -> Any:
+            others.update("a", change_to(status="suspended"))
+            others.delete("c", permit)
+
+        line.fail("BatchGetItem", change)
+        page = users.list_users(Listing(3, status="active"))
+        assert ([one.username for one in page.users], page.more) == (["b", "d", "e"], True)
+        assert line.requests == 2
+
+    def test_keys_that_dynamodb_did_not_read_are_read_again(
+        self, users: DynamoDBUsers, table_name: str, line: Line
+    ) -> None:
+        for name in "abc":
+            users.create(user(name))
+        unread = {table_name: {"Keys": [user_key("a"), user_key("c")], "ConsistentRead": True}}
+        line.fail("BatchGetItem", success(Responses={}, UnprocessedKeys=unread))
+        page = users.list_users(Listing(3, status="active"))
+        assert [one.username for one in page.users] == ["a", "c"]  # the answer kept b back
+        line.fail("BatchGetItem", success(Responses={}, UnprocessedKeys=unread), forever=True)
+        with pytest.raises(Unavailable):
+            users.list_users(Listing(3, status="active"))
+
+    def test_an_email_that_moves_between_two_reads_is_found(
+        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Line
+    ) -> None:
+        users.create(user("jane", email="jane@example.com"))
+        users.create(user("john"))
+
+        def move(request: AWSPreparedRequest) -> Any:
+            others.update("jane", change_to())
+            others.update("john", change_to(email="jane@example.com"))
+
+        line.fail("GetItem", None, move)
+        page = users.list_users(Listing(1, email="jane@example.com"))
+        assert [one.username for one in page.users] == ["john"]
+
+    @pytest.mark.parametrize(
+        ("operation", "listing"),
+        [
+            ("Query", Listing(1)),
+            ("Query", Listing(1, status="active")),
+            ("BatchGetItem", Listing(1, status="active")),
+            ("GetItem", Listing(1, email="jane@example.com")),
+        ],
+    )
+    @pytest.mark.parametrize("fault", [THROTTLED, lost_request, error(500, "InternalServerError")])
+    def test_a_list_gets_over_one_fault_and_no_more(
+        self, users: DynamoDBUsers, line: Line, operation: str, listing: Listing, fault: Fault
+    ) -> None:
+        jane = users.create(user("jane", email="jane@example.com"))
+        line.fail(operation, fault)
+        assert users.list_users(listing).users == [jane]
+        line.fail(operation, fault, forever=True)
+        with pytest.raises(Unavailable):
+            users.list_users(listing)
+
+    @pytest.mark.parametrize(
+        "listing", [Listing(1), Listing(1, status="active"), Listing(1, email="jane@example.com")]
+    )
+    def test_no_request_begins_when_the_time_is_used_up(
+        self, client: "DynamoDBClient", table_name: str, listing: Listing
+    ) -> None:
+        users = DynamoDBUsers(Table(client, table_name, budget_seconds=0))
+        users.create(user("jane", email="jane@example.com"))
+        with pytest.raises(Unavailable):
+            users.list_users(listing)
 
 
 class TestFaults:
@@ -289,6 +448,34 @@ class TestFaults:
         with pytest.raises(UsernameTaken):
             users.create(user(email="jane@example.com"))
 
+    @pytest.mark.parametrize("fault", [CONFLICT, IN_PROGRESS, THROTTLED, lost_request, lost_answer])
+    def test_an_attempt_gets_over_it(self, users: DynamoDBUsers, line: Line, fault: Fault) -> None:
+        line.fail("TransactWriteItems", fault)
+        created = user(email="jane@example.com")
+        assert users.create(created, Attempt("key", "request")) is created
+        assert users.get("jane") == created
+
+    def test_an_attempt_whose_answer_never_came_is_known_to_another_instance(
+        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Line
+    ) -> None:
+        line.fail("TransactWriteItems", lost_answer, lost_request)
+        first = user(email="jane@example.com")
+        with pytest.raises(Unavailable):
+            users.create(first, Attempt("key", "request"))
+        again = user(email="jane@example.com")
+        assert others.create(again, Attempt("key", "request")) == first
+        assert others.get("jane") == first
+
+    def test_a_first_try_that_is_under_way_is_waited_for(
+        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Line
+    ) -> None:
+        # It has the user already, as far as this try can see, and still holds its marker.
+        first = user()
+        attempt = Attempt("key", "request")
+        refusal = cancelled("TransactionConflict", "ConditionalCheckFailed")
+        line.fail("TransactWriteItems", then(refusal, lambda: others.create(first, attempt)))
+        assert users.create(user(), attempt) == first
+
     def test_an_email_taken_by_another_is_taken(self, users: DynamoDBUsers, line: Line) -> None:
         line.fail("TransactWriteItems", cancelled("None", "ConditionalCheckFailed"))
         with pytest.raises(EmailTaken):
@@ -350,18 +537,34 @@ class TestFaults:
             users.delete("jane", permit_after_another)
         assert "given_name" not in users.get("jane").members
 
-    def test_reads_are_strongly_consistent(
+    def test_reads_are_strongly_consistent_except_those_of_the_index(
         self, client: "DynamoDBClient", users: DynamoDBUsers
     ) -> None:
-        # The engine's reads always are, so that only the request can show it.
-        asked: list[dict[str, Any]] = []
-        client.meta.events.register(
-            "before-parameter-build.dynamodb.GetItem",
-            lambda params, **_: asked.append(params),
-        )
-        with pytest.raises(UserNotFound):
-            users.get("jane")
-        assert [params["ConsistentRead"] for params in asked] == [True]
+        # The engine's reads always are, so that only the requests can show it.
+        asked: list[tuple[str, bool]] = []
+
+        def note(params: dict[str, Any], event_name: str, **_: Any) -> None:
+            operation = event_name.rsplit(".", maxsplit=1)[-1]
+            if operation == "BatchGetItem":
+                [params] = params["RequestItems"].values()
+            asked.append((operation, params["ConsistentRead"]))
+
+        users.create(user(email="jane@example.com"))
+        client.meta.events.register("before-parameter-build.dynamodb", note)
+        users.get("jane")
+        for listing in (
+            Listing(1),
+            Listing(1, status="active"),
+            Listing(1, email="jane@example.com"),
+        ):
+            users.list_users(listing)
+        assert asked == [
+            ("GetItem", True),
+            *[("Query", True)] * 8,
+            *[("Query", False)] * 8,
+            ("BatchGetItem", True),
+            *[("GetItem", True)] * 2,
+        ]
 
     def test_a_bug_is_not_taken_for_unavailable(self, users: DynamoDBUsers, line: Line) -> None:
         line.fail("GetItem", error(400, "AccessDeniedException"))

@@ -19,6 +19,7 @@ from errors import (
 )
 from models import User
 from tests.in_memory_users import InMemoryUsers
+from tests.integration.conftest import Clock
 from users import Attempt, Listing, Page, Users
 
 EVERY_MEMBER: dict[str, Any] = {
@@ -226,6 +227,22 @@ class TestAttempts:
         users.create(user(), self.FIRST)
         with pytest.raises(UsernameTaken):
             users.create(user(), Attempt("another key", "request"))
+
+    def test_an_attempt_is_remembered_for_a_day(self, users: Users, clock: Clock) -> None:
+        first = users.create(user(), self.FIRST)
+        users.delete("jane", permit)
+        clock.now += 24 * 60 * 60
+        assert users.create(user(), self.FIRST) == first
+        clock.now += 1
+        second = user()
+        for _ in range(2):  # and from then on that one is
+            assert users.create(user() if _ else second, self.FIRST) == second
+        clock.now += 24 * 60 * 60
+        with pytest.raises(IdempotencyKeyReused):
+            users.create(user(), Attempt("key", "another request"))
+        clock.now += 1
+        with pytest.raises(UsernameTaken):
+            users.create(user(), self.FIRST)
 
     def test_a_refused_attempt_is_not_remembered(self, users: Users) -> None:
         users.create(user("jane", email="jane@example.com"))

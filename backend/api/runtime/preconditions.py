@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from errors import MalformedRequest, NotModified, PreconditionFailed
 from models import User
@@ -10,7 +10,8 @@ from models import User
 _OPAQUE_TAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
 _ENTITY_TAG = re.compile(rf"(?P<weak>W/)?(?P<tag>{_OPAQUE_TAG})")
 _ANY_TAG = rf"(?:W/)?{_OPAQUE_TAG}"
-_LIST = re.compile(rf"[ \t,]*{_ANY_TAG}(?:[ \t]*,[ \t,]*{_ANY_TAG})*[ \t,]*")
+ENTITY_TAGS: Final = rf"[ \t,]*{_ANY_TAG}(?:[ \t]*,[ \t,]*{_ANY_TAG})*[ \t,]*"
+_LIST = re.compile(ENTITY_TAGS)
 _ANY = "*"
 
 

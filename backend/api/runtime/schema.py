@@ -53,6 +53,7 @@ def _text(max_length: int) -> Schema:
 
 USERNAME: Final[Schema] = {
     "type": "string",
+    "maxLength": 128,
     "pattern": f"^{_LETTER_OR_DIGIT}(?:[A-Za-z0-9._@+-]{{0,126}}{_LETTER_OR_DIGIT})?$",
     "description": "1 to 128 letters, digits, or . _ - @ +, the first and the last "
     "a letter or a digit",
@@ -79,6 +80,7 @@ WRITABLE: Final[dict[str, Schema]] = {
     "display_name": _text(256),
     "phone_number": {
         "type": "string",
+        "maxLength": 16,
         "pattern": "^\\+[1-9][0-9]{6,14}$",
         "description": "an E.164 number: + and 7 to 15 digits, the first not 0",
     },
@@ -93,6 +95,7 @@ WRITABLE: Final[dict[str, Schema]] = {
     },
     "zoneinfo": {
         "type": "string",
+        "maxLength": 64,
         "format": "iana-time-zone",
         "description": "the name of an IANA time zone, such as Europe/Berlin",
     },
@@ -122,11 +125,13 @@ LIST_PARAMETERS: Final[dict[str, Schema]] = {
     },
     "cursor": {
         "type": "string",
+        "maxLength": 182,
         "pattern": "^[A-Za-z0-9_-]{12,182}$",
         "description": "the next_cursor of the page before",
     },
     "username_prefix": {
         "type": "string",
+        "maxLength": 128,
         "pattern": f"^{_LETTER_OR_DIGIT}[A-Za-z0-9._@+-]{{0,127}}$",
         "description": "1 to 128 characters that a username can begin with",
     },

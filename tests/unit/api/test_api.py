@@ -3,7 +3,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
-from typing import Any, NamedTuple, Never
+from typing import Any, ClassVar, NamedTuple, Never
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -25,6 +25,8 @@ MERGE_PATCH = {"content-type": "application/merge-patch+json"}
 # One request for each call of the port.
 CALLS: list[tuple[str, str, object]] = [
     ("POST", "/users", {"username": "jane"}),
+    ("GET", "/users", None),
+    ("HEAD", "/users", None),
     ("GET", JANE, None),
     ("HEAD", JANE, None),
     ("PUT", JANE, {}),
@@ -794,3 +796,126 @@ def test_the_log_holds_nothing_personal(client: Client) -> None:
     values = [str(value).lower() for value in PERSONAL.values() if isinstance(value, str)]
     held = [v for v in (*values, "hobby", "chess", "t0ken", "email=") if v in client.log.lower()]
     assert held == []
+
+
+class TestLists:
+    def create(self, client: Client, *names: str) -> None:
+        for name in names:
+            assert client.send("POST", "/users", {"username": name}).status == 201
+
+    def test_the_last_page_leads_nowhere(self, client: Client) -> None:
+        self.create(client, "b", "a")
+        answer = client.send("GET", "/users")
+        assert answer.status == 200
+        assert answer.headers["Content-Type"] == "application/json"
+        assert list(answer.document) == ["users"]
+        users = [client.send("GET", f"/users/{name}").document for name in "ab"]
+        assert answer.document["users"] == users
+        assert "Link" not in answer.headers
+
+    def test_a_page_leads_to_the_next(self, client: Client) -> None:
+        self.create(client, "a", "b", "c")
+        first = client.send("GET", "/users", query="limit=2")
+        cursor = first.document["next_cursor"]
+        assert [user["username"] for user in first.document["users"]] == ["a", "b"]
+        assert first.headers["Link"] == f'</users?limit=2&cursor={cursor}>; rel="next"'
+        query = first.headers["Link"].partition("?")[2].partition(">")[0]
+        second = client.send("GET", "/users", query=query)
+        assert [user["username"] for user in second.document["users"]] == ["c"]
+        assert "next_cursor" not in second.document
+        assert "Link" not in second.headers
+
+    def test_head_has_the_header_but_no_body(self, client: Client) -> None:
+        self.create(client, "a", "b")
+        get = client.send("GET", "/users", query="limit=1")
+        head = client.send("HEAD", "/users", query="limit=1")
+        assert (head.status, head.text, head.headers) == (200, "", get.headers)
+
+    @pytest.mark.parametrize("query", ["limit=0", "cursor=abc", "page=1", "limit=1&limit=1"])
+    def test_a_bad_query_is_a_problem(self, client: Client, query: str) -> None:
+        answer = client.send("GET", "/users", query=query)
+        assert (answer.status, answer.problem) == (400, "malformed-request")
+
+    def test_repeated_parameters_are_seen_though_the_gateway_joins_them(
+        self, client: Client
+    ) -> None:
+        request = event("GET", "/users", query="status=active&status=active")
+        request["queryStringParameters"] = {"status": "active,active"}
+        assert client.receive(request).problem == "malformed-request"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        call
+        for call in CALLS
+        if call[1] != "/health" and call[:2] not in {("GET", "/users"), ("HEAD", "/users")}
+    ],
+)
+def test_other_calls_on_users_take_no_query(
+    client: Client, method: str, path: str, body: object
+) -> None:
+    if path == JANE:
+        client.create()
+    answer = client.send(method, path, body, query="dry_run=true")
+    assert answer.status == 400
+    assert client.send("GET", JANE).status == (200 if path == JANE else 404)
+
+
+def test_whoever_asks_for_the_health_may_add_what_they_want(client: Client) -> None:
+    assert client.send("GET", "/health", query="_=1").status == 200
+
+
+class TestIdempotencyKey:
+    KEY: ClassVar = {"idempotency-key": "7c1d8a5e"}
+    JANE_DOE: ClassVar = {"username": "jane", "email": "jane@example.com"}
+
+    def create(self, client: Client, body: object = JANE_DOE, **headers: str) -> Answer:
+        return client.send("POST", "/users", body, headers={**self.KEY, **headers})
+
+    def test_a_repeat_gets_the_first_answer(self, client: Client) -> None:
+        first = self.create(client)
+        assert (first.status, first.headers.get("Idempotency-Replayed")) == (201, None)
+        client.send("DELETE", JANE)
+        again = self.create(client, {"email": "jane@example.com", "username": "jane"})
+        assert (again.status, again.text) == (201, first.text)
+        assert again.headers == {**first.headers, "Idempotency-Replayed": "true"}
+        assert client.send("GET", JANE).status == 404
+
+    def test_another_body_is_a_problem(self, client: Client) -> None:
+        self.create(client)
+        answer = self.create(client, {**self.JANE_DOE, "status": "active"})
+        assert (answer.status, answer.problem) == (422, "idempotency-key-reused")
+
+    def test_a_refused_create_can_be_corrected(self, client: Client) -> None:
+        client.create(email="jane@example.com")
+        assert self.create(client).status == 409
+        assert self.create(client, {"username": "-"}).problem == "invalid-user"
+        assert self.create(client, {"username": "john"}).status == 201
+
+    def test_without_a_key_every_create_is_one_of_its_own(self, client: Client) -> None:
+        client.create()
+        assert client.send("POST", "/users", {"username": "jane"}).status == 409
+
+    @pytest.mark.parametrize("key", ["", "a b", "k" * 256, "ä"])
+    def test_a_bad_key_is_a_problem(self, client: Client, key: str) -> None:
+        answer = self.create(client, **{"idempotency-key": key})
+        assert (answer.status, answer.problem) == (400, "malformed-request")
+        assert client.send("GET", JANE).status == 404
+
+    def test_a_key_belongs_to_the_tokens_subject(self, client: Client) -> None:
+        def create(subject: str, username: str) -> Answer:
+            request = event("POST", "/users", {"username": username}, headers=self.KEY)
+            request["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": subject}}}
+            return client.receive(request)
+
+        first = create("one", "jane")
+        assert create("another", "john").status == 201
+        assert create("one", "jane").text == first.text
+        assert create("another", "jane").problem == "idempotency-key-reused"
+
+    def test_other_calls_have_no_use_for_it(self, client: Client) -> None:
+        client.create()
+        for _ in range(2):
+            answer = client.send("PATCH", JANE, {}, headers={"idempotency-key": "a b"})
+            assert answer.status == 200

@@ -1,0 +1,104 @@
+"""The whole document."""
+
+import json
+from typing import Any, Final
+
+import bodies
+from backend.api.openapi import operations, responses, schemas
+from explanations import EXPLANATIONS
+from problems import INTERNAL_ERROR, PROBLEM_TYPES
+
+# Of the interface, not of a build: what a client was made from.
+_VERSION: Final = "1.0.0"
+
+_DESCRIPTION: Final = f"""\
+Creates, reads, lists, changes and removes users.
+
+**Values.** Requests and responses are JSON in UTF-8. A `null` member means that the member is \
+absent; responses hold no `null`. An unknown member in a request is refused, so that a misspelt \
+name is never stored in silence. Ignore members of responses that you don't know: later versions \
+may add some. Usernames and email addresses are each unique, and upper and lower case make no \
+difference.
+
+**Writes that meet.** `ETag` names one state of a user. Send it back in `If-Match` when you \
+change or remove the user: the answer is 412 when the user has changed since. Send it in \
+`If-None-Match` when you get the user: the answer is 304 when nothing has changed.
+
+**Creating twice.** With an `Idempotency-Key`, a repeated `POST /users` of the same caller gets \
+the first answer again for 24 hours, and creates nothing. A create that was refused is not \
+remembered.
+
+**Lists.** A page holds as many users as `limit` says while that many remain. Follow \
+`next_cursor`, or the `Link` with `rel="next"`, until there is none. A walk sees every user that \
+exists throughout exactly once.
+
+**Limits.** A body has at most {bodies.MAX_BYTES:,} bytes. Every query parameter occurs at most \
+once, and below `/users` an unknown one is refused.
+
+**Errors.** An error is `application/problem+json` (RFC 9457). Decide by `type`, which never \
+changes; `detail` tells a person what to do; `instance` holds the request's id. A method that a \
+path doesn't have is 405 with `Allow`, a path that the API doesn't have is 404. These are all \
+types:
+
+{{problems}}
+
+**Answers of the gateway.** The gateway in front of the API answers some requests by itself, with \
+`application/json` and one member, `message`: 401 without a valid token, 403 without the scope, \
+413, 429 when there are too many requests, 500 and 503 when the API doesn't answer it. Those \
+answers have none of the header fields that are described here, so that `Retry-After` may be \
+missing.
+
+**Who may call.** Where a deployment asks for tokens, send one in `Authorization: Bearer`; its \
+scope `users/read` allows `GET` and `HEAD`, `users/write` the other methods.
+"""
+
+
+def make() -> dict[str, Any]:
+    """The OpenAPI document, as JSON has it: no part of it is shared with anything."""
+    document = {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "User management",
+            "version": _VERSION,
+            "description": _DESCRIPTION.format(problems=_problems()),
+            "contact": {"name": "Whoever runs this deployment"},
+            "license": {"name": "MIT No Attribution", "identifier": "MIT-0"},
+        },
+        "servers": [
+            {
+                "url": "/",
+                "description": "The deployment that serves this document: a sandbox, staging or "
+                "production.",
+                "x-internal": False,
+            }
+        ],
+        "security": operations.READ,
+        "tags": [
+            {"name": operations.USERS, "description": "The users, and the calls on one of them."},
+            {"name": operations.SERVICE, "description": "What the API says about itself."},
+        ],
+        "paths": operations.paths(),
+        "components": {
+            "schemas": schemas.components(),
+            "parameters": operations.parameters(),
+            "headers": responses.headers(),
+            "responses": responses.components(),
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "An access token (JWT) of the OpenID Connect issuer that the "
+                    "deployment names. Its signature, issuer, audience, times and scope are "
+                    "checked, as RFC8725 advises.",
+                }
+            },
+        },
+    }
+    result: dict[str, Any] = json.loads(json.dumps(document))
+    return result
+
+
+def _problems() -> str:
+    kinds = [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
+    return "\n".join(f"- `/problems/{k.name}` ({k.status}): {EXPLANATIONS[k.name]}" for k in kinds)

@@ -1,0 +1,223 @@
+"""The answers: header fields, problems with their examples, and what the gateway says itself."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import bodies
+import parsing
+import problems
+from backend.api.openapi.schemas import EXAMPLE_NEXT, EXAMPLE_USER, ref
+from errors import (
+    ContentTooLarge,
+    EmailTaken,
+    IdempotencyKeyReused,
+    InvalidUser,
+    MalformedRequest,
+    MethodNotAllowed,
+    PathNotFound,
+    PreconditionFailed,
+    Unavailable,
+    UnsupportedMediaType,
+    UserError,
+    UsernameTaken,
+    UserNotFound,
+)
+from explanations import EXPLANATIONS
+from preconditions import entity_tag
+from problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType, problem
+
+type Response = dict[str, Any]
+
+_REQUEST_ID: Final = "JKJaXmPLvHcESHA="
+_OF_EVERY_ANSWER: Final = ("X-Request-Id", "X-Content-Type-Options", "Cache-Control")
+JSON: Final = bodies.JSON[0]
+
+
+def headers() -> dict[str, Any]:
+    """The header fields of answers, by name."""
+    tag = entity_tag(EXAMPLE_USER.etag)
+    return {
+        "X-Request-Id": _header("The request's id, for support.", _REQUEST_ID, length=64),
+        "X-Content-Type-Options": _header("The media type is not to be guessed.", "nosniff"),
+        "Cache-Control": _header("Whether and how long a cache may keep the answer.", "no-store"),
+        "ETag": _header("Names this state, and no other.", tag, length=64),
+        "Location": _header("The new user's path.", "/users/jane", length=256),
+        "Link": _header(
+            'The next page, with rel="next"; the last page has none.',
+            f'<{EXAMPLE_NEXT}>; rel="next"',
+            length=4096,
+            always=False,
+        ),
+        "Idempotency-Replayed": {
+            "description": "The answer is that to an earlier request with this Idempotency-Key.",
+            "required": False,
+            "schema": {"type": "string", "enum": ["true"]},
+        },
+        "Retry-After": _header(
+            "Seconds to wait before the request is repeated.", "1", always=False
+        ),
+        "Allow": _header("The methods that the path has.", "GET, HEAD"),
+        "Accept": _header("The media types that the call takes.", JSON, always=False),
+        "Accept-Patch": _header(
+            "The media types that the call takes.", ", ".join(bodies.MERGE_PATCH), always=False
+        ),
+        "Accept-Encoding": _header(
+            "The content codings that the API takes.", "identity", always=False
+        ),
+    }
+
+
+def success(
+    description: str,
+    *names: str,
+    schema: dict[str, Any] | None = None,
+    example: Any = None,
+    media_type: str = JSON,
+) -> Response:
+    """An answer of the function; names: of header fields beside those of every answer."""
+    result: Response = {"description": description, "headers": _headers(names)}
+    if schema is not None:
+        content: dict[str, Any] = {"schema": schema}
+        if example is not None:
+            content["example"] = example
+        result["content"] = {media_type: content}
+    return result
+
+
+def components() -> dict[str, Response]:
+    """The answers that several calls can give, by name."""
+    return {
+        "Unchanged": success(
+            "Nothing has changed since the state that If-None-Match names.", "ETag"
+        ),
+        "MalformedRequest": _refused(MalformedRequest),
+        "UserNotFound": _refused(UserNotFound, PathNotFound),
+        "PathNotFound": _refused(PathNotFound),
+        "MethodNotAllowed": _refused(MethodNotAllowed, headers=("Allow",)),
+        "Taken": _refused(UsernameTaken, EmailTaken),
+        "EmailTaken": _refused(EmailTaken),
+        "PreconditionFailed": _refused(PreconditionFailed),
+        "ContentTooLarge": _refused(ContentTooLarge, gateway="Request Entity Too Large"),
+        "UnsupportedMediaType": _refused(
+            UnsupportedMediaType, headers=("Accept", "Accept-Encoding")
+        ),
+        "UnsupportedPatch": _refused(
+            UnsupportedMediaType, headers=("Accept-Patch", "Accept-Encoding")
+        ),
+        "InvalidUser": _refused(InvalidUser),
+        "InvalidUserOrKey": _refused(InvalidUser, IdempotencyKeyReused),
+        "InternalError": _refused(Exception, gateway="Internal Server Error"),
+        "Unavailable": _refused(
+            Unavailable, headers=("Retry-After",), gateway="Service Unavailable"
+        ),
+        "Unauthorized": _of_the_gateway("The request has no valid token.", "Unauthorized"),
+        "Forbidden": _of_the_gateway("The token lacks the scope.", "Forbidden"),
+        "TooManyRequests": _of_the_gateway(
+            "There are too many requests: wait, longer each time, and repeat it.",
+            "Too Many Requests",
+        ),
+        "NoAnswer": _of_the_gateway("The API did not answer the gateway.", "Service Unavailable"),
+    }
+
+
+def without_content(response: Response) -> Response:
+    """The answer to HEAD: that to GET, less its content."""
+    return {name: value for name, value in response.items() if name not in {"content", "links"}}
+
+
+def _refused(
+    *errors: type[Exception], headers: tuple[str, ...] = (), gateway: str | None = None
+) -> Response:
+    """headers: those that may come with it; gateway: its own message of the same status."""
+    kinds = {_kind(error): _example(error, headers) for error in errors}
+    [status] = {kind.status for kind in kinds}
+    description = "\n\n".join(f"`{_uri(k)}`: {EXPLANATIONS[k.name]}" for k in kinds)
+    content: dict[str, Any] = {
+        problems.MEDIA_TYPE: {
+            # What stands beside $ref holds too (JSON Schema 2020-12, section 8.2.3.1).
+            "schema": {
+                **ref("Problem"),
+                "properties": {
+                    "type": {"enum": [_uri(kind) for kind in kinds]},
+                    "status": {"const": status},
+                },
+            },
+            "examples": {k.name: {"summary": k.title, "value": v} for k, v in kinds.items()},
+        }
+    }
+    if gateway:
+        description += "\n\nThe gateway may also give this answer by itself."
+        content |= _gateway_content(gateway)
+    return {
+        "description": description,
+        "headers": _headers(headers, always=gateway is None),
+        "content": content,
+    }
+
+
+def _of_the_gateway(description: str, message: str) -> Response:
+    content = _gateway_content(message)
+    return {"description": f"{description} The gateway's own answer.", "content": content}
+
+
+def _gateway_content(message: str) -> dict[str, Any]:
+    return {JSON: {"schema": ref("GatewayMessage"), "example": {"message": message}}}
+
+
+def _kind(error: type[Exception]) -> ProblemType:
+    return PROBLEM_TYPES[error] if issubclass(error, UserError) else INTERNAL_ERROR
+
+
+def _uri(kind: ProblemType) -> str:
+    return f"/problems/{kind.name}"
+
+
+def _example(error: type[Exception], headers: tuple[str, ...]) -> dict[str, Any]:
+    """What the code answers to such an error."""
+    raised: Exception
+    if error is MalformedRequest:
+        raised = MalformedRequest("Send a body that is JSON.")
+    elif error is ContentTooLarge:
+        raised = ContentTooLarge(f"Send at most {bodies.MAX_BYTES} bytes.")
+    elif error is UnsupportedMediaType:
+        accepted = bodies.MERGE_PATCH if "Accept-Patch" in headers else bodies.JSON
+        raised = UnsupportedMediaType(accepted, headers[0])
+    elif error is MethodNotAllowed:
+        raised = MethodNotAllowed(("GET", "HEAD"))
+    elif error is Unavailable:
+        raised = Unavailable("Throttled")
+    elif error is InvalidUser:
+        raised = _invalid_user()
+    else:
+        raised = error()
+    return problem(raised, _REQUEST_ID).body
+
+
+def _invalid_user() -> InvalidUser:
+    try:
+        parsing.parse_replacement({"email": "jane", "surname": "Doe"}, username="jane")
+    except InvalidUser as error:
+        return error
+    raise AssertionError("the example is valid")
+
+
+def _header(
+    description: str, example: str, *, length: int = 128, always: bool = True
+) -> dict[str, Any]:
+    """always: whether every answer that names it has it."""
+    schema = {"type": "string", "maxLength": length, "pattern": "^[\\x20-\\x7e]*$"}
+    return {"description": description, "required": always, "schema": schema, "example": example}
+
+
+def _headers(names: Iterable[str], *, always: bool = True) -> dict[str, Any]:
+    """always: false where the gateway may give the same status, without any of them."""
+    result: dict[str, Any] = {}
+    for name in (*_OF_EVERY_ANSWER, *names):
+        header = headers()[name]
+        is_as_named = always or not header["required"]
+        result[name] = (
+            {"$ref": f"#/components/headers/{name}"}
+            if is_as_named
+            else {**header, "required": False}
+        )
+    return result

@@ -1,0 +1,277 @@
+"""The schemas of what is sent and answered, each made from runtime/schema.py."""
+
+from typing import Any, Final
+
+from listing import next_page
+from models import User
+from problems import INTERNAL_ERROR, PROBLEM_TYPES
+from schema import ATTRIBUTE_VALUE, LIST_PARAMETERS, READ_ONLY, USERNAME, WRITABLE, Schema
+from users import Listing
+
+_KINDS: Final = (*PROBLEM_TYPES.values(), INTERNAL_ERROR)
+_STATUSES: Final = sorted({kind.status for kind in _KINDS})
+_TIME: Final[Schema] = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$",
+    "maxLength": 24,
+}
+_READ_ONLY: Final[dict[str, Schema]] = {
+    "created_at": {
+        **_TIME,
+        "description": "When the user was created: RFC 3339 in UTC, to the millisecond.",
+    },
+    "updated_at": {
+        **_TIME,
+        "description": "When the user was last changed: RFC 3339 in UTC, to the millisecond.",
+    },
+    "version": {
+        "type": "integer",
+        "format": "int64",
+        "minimum": 1,
+        "maximum": 2**53 - 1,
+        "description": "1 at creation, and one more with every change.",
+    },
+}
+# Named in components, so that a generated client has one type for each and not one for each use.
+_NAMED: Final = {name: f"User{name.title()}" for name, s in WRITABLE.items() if "enum" in s}
+
+EXAMPLE_USER: Final = User(
+    username="jane",
+    members={
+        "email": "jane@example.com",
+        "status": "active",
+        "given_name": "Jane",
+        "zoneinfo": "Europe/Berlin",
+        "country": "DE",
+        "attributes": {"department": "research", "badge": 4711},
+    },
+    created_at="2026-11-21T09:30:00.000Z",
+    updated_at="2026-11-21T09:30:00.000Z",
+    version=1,
+    etag="b1946ac92492d2347c6235b4",
+)
+# The cursor, and the reference in Link, of the page after one that ends with that user.
+EXAMPLE_CURSOR, EXAMPLE_NEXT = next_page(
+    Listing(limit=1, username_prefix="ja"), EXAMPLE_USER.username
+)
+
+
+def ref(name: str) -> Schema:
+    """A reference to a schema of the components."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def documented(schema: Schema) -> Schema:
+    """The schema, its description a sentence."""
+    result = dict(schema)
+    if description := schema.get("description"):
+        result["description"] = f"{description[0].upper()}{description[1:]}."
+    return result
+
+
+def components() -> dict[str, Schema]:
+    """All schemas, by name."""
+    return {
+        "User": _user(),
+        "NewUser": _object(
+            "What a user is created from.",
+            {"username": documented(USERNAME), **_nullable_members()},
+            required=["username"],
+            example=_sent(),
+        ),
+        "UserReplacement": _object(
+            "All that a user is to have: what is left out is removed.",
+            {**_echoed(username_type=["string", "null"]), **_nullable_members()},
+            example={name: v for name, v in _sent().items() if name != "username"},
+        ),
+        "UserPatch": _object(
+            "A JSON Merge Patch (RFC 7396): what is left out stays, null removes, and the members "
+            "of attributes are merged.",
+            {**_echoed(username_type="string"), **_patched_members()},
+            example={"status": "suspended", "attributes": {"badge": None}},
+        ),
+        "UserPage": _page(),
+        **{_NAMED[n]: documented(_without(WRITABLE[n], "default")) for n in _NAMED},
+        "Attributes": _attributes(nullable=False),
+        "AttributesInput": _attributes(nullable=True),
+        "Problem": _problem(),
+        "ProblemName": {
+            "type": "string",
+            "enum": [kind.name for kind in _KINDS],
+            "description": "The last part of a problem's type.",
+        },
+        "Fault": _fault(),
+        "GatewayMessage": _object(
+            "What the gateway answers by itself.",
+            {"message": _text("What went wrong.", 1024)},
+            required=["message"],
+            example={"message": "Service Unavailable"},
+            closed=False,
+        ),
+        "Health": _object(
+            "That the API can do its work.",
+            {"status": {"type": "string", "enum": ["ok"], "description": "Always ok."}},
+            required=["status"],
+            example={"status": "ok"},
+            closed=False,
+        ),
+    }
+
+
+def _user() -> Schema:
+    members = {name: member(name) for name in WRITABLE}
+    always = [name for name, schema in WRITABLE.items() if "default" in schema]
+    username = {**documented(USERNAME), "description": "The user's name, in lower case."}
+    return _object(
+        "A user. A member that the user doesn't have is left out.",
+        {"username": username, **members, **{name: _READ_ONLY[name] for name in READ_ONLY}},
+        required=["username", *always, *READ_ONLY],
+        example=EXAMPLE_USER.to_document(),
+        closed=False,
+    )
+
+
+def _page() -> Schema:
+    users = {
+        "type": "array",
+        "maxItems": LIST_PARAMETERS["limit"]["maximum"],
+        "items": ref("User"),
+        "description": "In the order of their usernames.",
+    }
+    cursor = {
+        **LIST_PARAMETERS["cursor"],
+        "description": "What leads to the next page; the last page has none.",
+    }
+    return _object(
+        "A page of users.",
+        {"users": users, "next_cursor": cursor},
+        required=["users"],
+        example={"users": [EXAMPLE_USER.to_document()], "next_cursor": EXAMPLE_CURSOR},
+        closed=False,
+    )
+
+
+def _problem() -> Schema:
+    return _object(
+        "Problem details (RFC 9457).",
+        {
+            "type": _text("Names the kind of problem, and leads to its explanation.", 128)
+            | {"format": "uri-reference"},
+            "title": _text("Says the kind of problem; the same for every problem of a type.", 256),
+            "status": {
+                "type": "integer",
+                "format": "int32",
+                "minimum": _STATUSES[0],
+                "maximum": _STATUSES[-1],
+                "description": "The response's status.",
+            },
+            "detail": _text("Tells a person what to do.", 1024),
+            "instance": _text("Holds the request's id.", 256) | {"format": "uri-reference"},
+            "errors": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 100_000,  # a body has no room for more
+                "items": ref("Fault"),
+                "description": "Every fault in the body; only with /problems/invalid-user.",
+            },
+        },
+        required=["type", "title", "status", "detail", "instance"],
+        closed=False,
+    )
+
+
+def _fault() -> Schema:
+    return _object(
+        "One thing that is wrong with the body.",
+        {
+            # The name of an unknown member can be as long as a body.
+            "pointer": _text("JSON Pointer (RFC 6901) of the member that is wrong.", 2**18)
+            | {"format": "json-pointer"},
+            "detail": _text("What the member must be.", 1024),
+        },
+        required=["pointer", "detail"],
+        closed=False,
+    )
+
+
+def _nullable_members() -> dict[str, Schema]:
+    return {name: _nullable(name) for name in WRITABLE}
+
+
+def _patched_members() -> dict[str, Schema]:
+    """A patch that leaves out a member doesn't set its default."""
+    return {name: _without(schema, "default") for name, schema in _nullable_members().items()}
+
+
+def _echoed(username_type: str | list[str]) -> dict[str, Schema]:
+    """What a client that sends back what it read may send, to no effect."""
+    username = {
+        **documented(USERNAME),
+        "type": username_type,
+        "description": "Must equal the one in the path, in any case; a username never changes.",
+    }
+    return {"username": username, **{n: {"description": "Ignored."} for n in READ_ONLY}}
+
+
+def member(name: str) -> Schema:
+    """The schema of a writable member, as answers have it."""
+    if name in _NAMED:
+        return ref(_NAMED[name])
+    return ref("Attributes") if name == "attributes" else documented(WRITABLE[name])
+
+
+def _nullable(name: str) -> Schema:
+    if name not in _NAMED and name != "attributes":
+        return {**documented(WRITABLE[name]), "type": [WRITABLE[name]["type"], "null"]}
+    target = _NAMED.get(name, "AttributesInput")
+    result: Schema = {"anyOf": [ref(target), {"type": "null"}]}
+    if "default" in WRITABLE[name]:
+        result["default"] = WRITABLE[name]["default"]
+    return result
+
+
+def _attributes(*, nullable: bool) -> Schema:
+    schema = documented(WRITABLE["attributes"])
+    value = dict(schema["additionalProperties"])
+    value["description"] = f"{ATTRIBUTE_VALUE[0].upper()}{ATTRIBUTE_VALUE[1:]}."
+    if nullable:
+        value["type"] = [*value["type"], "null"]
+        value["description"] += " null means absent."
+    return {**schema, "additionalProperties": value}
+
+
+def _sent() -> dict[str, Any]:
+    return {"username": EXAMPLE_USER.username, **EXAMPLE_USER.members}
+
+
+def _object(
+    description: str,
+    properties: dict[str, Schema],
+    *,
+    required: list[str] | None = None,
+    example: dict[str, Any] | None = None,
+    closed: bool = True,
+) -> Schema:
+    """closed: a request's, which refuses unknown members; a response may get new ones."""
+    result: Schema = {"type": "object", "description": description, "properties": properties}
+    if closed:
+        result["additionalProperties"] = False
+    if required:
+        result["required"] = required
+    if example:
+        result["examples"] = [example]
+    return result
+
+
+def _text(description: str, max_length: int) -> Schema:
+    return {
+        "type": "string",
+        "maxLength": max_length,
+        "pattern": "^[^\\x00-\\x1f\\x7f]*$",
+        "description": description,
+    }
+
+
+def _without(schema: Schema, name: str) -> Schema:
+    return {n: v for n, v in schema.items() if n != name}

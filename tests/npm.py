@@ -1,0 +1,43 @@
+"""Node packages that only some tests need: each folder has a lock of its own.
+
+A test that needs them installs them: nobody waits for them who only runs the sandbox.
+"""
+
+import fcntl
+import functools
+import hashlib
+import inspect
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from localcloud.install import LOCAL, npm_ci
+
+
+@functools.cache
+def install(source: Path, finish: Callable[[Path], None] | None = None) -> Path:
+    """Install what the folder's package-lock.json names, unless it is there; return where.
+
+    finish: what is left to do after npm; a change of its module installs everything again.
+    """
+    target = LOCAL / source.name
+    stamp = target / "installed"
+    digest = hashlib.sha256(str(target).encode())
+    inputs = [Path(__file__), source / "package-lock.json"]
+    if finish:
+        inputs.append(Path(inspect.getfile(finish)))
+    for path in inputs:
+        digest.update(path.read_bytes())
+    with (LOCAL / f"{source.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.exists() and stamp.read_text() == digest.hexdigest():
+            return target
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(source / name, target)
+        npm_ci(target)
+        if finish:
+            finish(target)
+        stamp.write_text(digest.hexdigest())
+    return target
