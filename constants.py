@@ -31,6 +31,7 @@ class Environment:
     target: account and region; None for those of the credentials that deploy.
     platform: what the function runs on.
     api_tags: tags of the HTTP API.
+    cors_origins: whose pages may call the API from a browser, such as "https://app.example.com".
     removal_policy: what becomes of users and logs when the stack is deleted.
     deletion_protection: whether DynamoDB refuses to delete the table.
     point_in_time_recovery: whether the table can be restored to any second of the last 35 days.
@@ -41,6 +42,7 @@ class Environment:
     target: cdk.Environment | None = None
     platform: Platform = LAMBDA_ARM64
     api_tags: Mapping[str, str] = field(default_factory=dict)
+    cors_origins: tuple[str, ...] = ()
     removal_policy: cdk.RemovalPolicy
     deletion_protection: bool
     point_in_time_recovery: bool

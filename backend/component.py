@@ -35,6 +35,7 @@ class Backend(cdk.Stack):
             table_name=database.table.table_name,
             platform=environment.platform,
             tags=environment.api_tags,
+            cors_origins=environment.cors_origins,
             log_retention=environment.log_retention,
             log_removal_policy=environment.removal_policy,
         )

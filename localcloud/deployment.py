@@ -9,7 +9,7 @@ from typing import Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud import processes
+from localcloud import gaps, processes
 from localcloud.emulator import ACCOUNT, REGION, Emulator, aws_environment
 from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
 from localcloud.processes import Interruption
@@ -63,6 +63,7 @@ class Deployment:
         """Deploy what was synthesized. Raises Failure."""
         command = ["deploy", "--app", str(self._assembly), "--all", "--require-approval", "never"]
         self._finish(self._start(command), "deploy", interruption)
+        gaps.fill(self._assembly)
 
     def repeat(self, interruption: Interruption) -> None:
         """Synthesize and deploy again. Raises Failure; then the stack is what it was."""

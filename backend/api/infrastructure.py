@@ -1,6 +1,6 @@
 """The HTTP API, and the function that answers it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
@@ -15,7 +15,7 @@ from backend.api import bundling
 
 # The version whose bytecode bundling.py makes.
 _PYTHON: Final = lambda_.Runtime.PYTHON_3_13
-# Above what the function may spend on DynamoDB (runtime/dynamodb.py), below the gateway's 30 s.
+# Above what the function may spend on DynamoDB (runtime/table.py), below the gateway's 30 s.
 _TIMEOUT: Final = cdk.Duration.seconds(20)
 # Lambda gives CPU by memory: 1,769 MB would be one whole processor.
 _MEMORY_MB: Final = 1024
@@ -36,6 +36,34 @@ _ROUTES: Final[Mapping[str, tuple[apigateway.HttpMethod, ...]]] = {
     "/health": (apigateway.HttpMethod.GET, apigateway.HttpMethod.HEAD),
 }
 
+# What a page of another origin may send and read, beside what it always may.
+_CORS_METHODS: Final = (
+    apigateway.CorsHttpMethod.GET,
+    apigateway.CorsHttpMethod.HEAD,
+    apigateway.CorsHttpMethod.POST,
+    apigateway.CorsHttpMethod.PUT,
+    apigateway.CorsHttpMethod.PATCH,
+    apigateway.CorsHttpMethod.DELETE,
+)
+_CORS_REQUEST_HEADERS: Final = (
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+)
+_CORS_RESPONSE_HEADERS: Final = (
+    "accept-patch",
+    "allow",
+    "etag",
+    "idempotency-replayed",
+    "link",
+    "location",
+    "retry-after",
+    "x-request-id",
+)
+_CORS_MAX_AGE: Final = cdk.Duration.hours(1)
+
 
 class API(Construct):
     """An HTTP API in front of one function, called through its alias `live`.
@@ -43,6 +71,7 @@ class API(Construct):
     table_name: of the table that holds the users; the caller grants access to it.
     platform: what the function runs on.
     tags: of the HTTP API.
+    cors_origins: whose pages may call it from a browser; the gateway answers their preflights.
     log_retention: how long the function's logs are kept.
     log_removal_policy: what becomes of them when the stack is deleted.
     """
@@ -55,6 +84,7 @@ class API(Construct):
         table_name: str,
         platform: bundling.Platform,
         tags: Mapping[str, str],
+        cors_origins: Sequence[str],
         log_retention: logs.RetentionDays,
         log_removal_policy: cdk.RemovalPolicy,
     ) -> None:
@@ -84,11 +114,13 @@ class API(Construct):
         self.alias = lambda_.Alias(
             self, "Alias", alias_name="live", version=self.function.current_version
         )
-        self.http_api = self._http_api(self.alias)
+        self.http_api = self._http_api(self.alias, cors_origins)
         for key, value in tags.items():
             cdk.Tags.of(self.http_api).add(key, value)
 
-    def _http_api(self, function: lambda_.IFunction) -> apigateway.HttpApi:
+    def _http_api(
+        self, function: lambda_.IFunction, cors_origins: Sequence[str]
+    ) -> apigateway.HttpApi:
         integration = integrations.HttpLambdaIntegration("Integration", function)
         # The default route answers what no other has: 404 and 405 as problems.
         http_api = apigateway.HttpApi(
@@ -96,7 +128,18 @@ class API(Construct):
             "HTTPAPI",
             api_name=cdk.Stack.of(self).stack_name,
             default_integration=integration,
+            cors_preflight=_cors(cors_origins) if cors_origins else None,
         )
         for path, methods in _ROUTES.items():
             http_api.add_routes(path=path, methods=list(methods), integration=integration)
         return http_api
+
+
+def _cors(origins: Sequence[str]) -> apigateway.CorsPreflightOptions:
+    return apigateway.CorsPreflightOptions(
+        allow_origins=list(origins),
+        allow_methods=list(_CORS_METHODS),
+        allow_headers=list(_CORS_REQUEST_HEADERS),
+        expose_headers=list(_CORS_RESPONSE_HEADERS),
+        max_age=_CORS_MAX_AGE,
+    )

@@ -1,6 +1,7 @@
 """The calls, as clients make them. Runs against any deployment; leaves nothing behind."""
 
 import json
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -172,7 +173,7 @@ def test_invalid_utf8_is_refused(api: httpx.Client, name: str) -> None:
         ("GET", "/users/no%20body", 404, None),
         ("GET", "/users/%22", 404, None),
         ("GET", "/users/a/b", 404, None),
-        ("PUT", "/users", 405, "POST"),
+        ("PUT", "/users", 405, "POST, GET, HEAD"),
         ("POST", "/users/jane", 405, "GET, HEAD, PUT, PATCH, DELETE"),
         ("DELETE", "/health", 405, "GET, HEAD"),
     ],
@@ -230,6 +231,59 @@ def test_fifty_creates_at_once_make_one_user(
     with ThreadPoolExecutor(8) as pool:
         again = [{"username": new_name(), "email": email} for email in set(emails)]
         assert set(pool.map(create, again)) == {201}
+
+
+def test_pages_lead_through_all_users_with_a_prefix(
+    api: httpx.Client, name: str, new_name: Callable[[], str]
+) -> None:
+    # The uuid in it is nobody else's, whoever writes beside this test.
+    names = [f"{name}.{number}" for number in range(7)]
+    for number, username in enumerate(names):
+        status = "suspended" if number % 3 == 0 else "active"
+        body = {"username": username, "status": status, "email": f"{username}@example.com"}
+        assert api.post("/users", json=body).status_code == 201
+    try:
+        path, seen = f"/users?limit=3&username_prefix={name.upper()}", []
+        while path:
+            answer = api.get(path)
+            assert answer.status_code == 200, answer.text
+            seen.append([user["username"] for user in answer.json()["users"]])
+            assert ("next_cursor" in answer.json()) == ("next" in answer.links)
+            path = answer.links.get("next", {}).get("url", "")
+        assert seen == [names[:3], names[3:6], names[6:]]
+        query = {"username_prefix": name, "status": "suspended", "limit": "2"}
+        first = api.get("/users", params=query).json()
+        second = api.get("/users", params={**query, "cursor": first["next_cursor"]}).json()
+        found = [user["username"] for page in (first, second) for user in page["users"]]
+        assert found == [names[0], names[3], names[6]]
+        [user] = api.get("/users", params={"email": f"{names[1].upper()}@Example.COM"}).json()[
+            "users"
+        ]
+        assert user == api.get(f"/users/{names[1]}").json()
+        other = {**query, "status": "active", "cursor": first["next_cursor"]}
+        assert_problem(api.get("/users", params=other), 400)
+    finally:
+        for username in names:
+            api.delete(f"/users/{username}")
+
+
+def test_a_create_with_a_key_happens_once(api: httpx.Client, name: str) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    body = {"username": name, "email": f"{name}@example.com"}
+    first = api.post("/users", json=body, headers=key)
+    assert (first.status_code, "Idempotency-Replayed" in first.headers) == (201, False)
+    api.patch(f"/users/{name}", json={"state": "Berlin"})
+    for _ in range(2):
+        again = api.post("/users", json=dict(reversed(body.items())), headers=key)
+        assert (again.status_code, again.json()) == (201, first.json())
+        for header in ("ETag", "Location"):
+            assert again.headers[header] == first.headers[header]
+        assert again.headers["Idempotency-Replayed"] == "true"
+        api.delete(f"/users/{name}")
+    other = api.post("/users", json={**body, "state": "Bonn"}, headers=key)
+    assert assert_problem(other, 422) == "/problems/idempotency-key-reused"
+    assert api.get(f"/users/{name}").status_code == 404
+    assert_problem(api.post("/users", json=body, headers={"Idempotency-Key": "a b"}), 400)
 
 
 def assert_problem(answer: httpx.Response, status: int) -> str:

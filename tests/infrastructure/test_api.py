@@ -1,11 +1,15 @@
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Match, Template
 
 import table
 from backend.api.bundling import HOST, PYTHON_VERSION
+from backend.component import Backend
+from constants import LOCAL
 from localcloud.emulator import API_ID
 
 API = "AWS::ApiGatewayV2::Api"
@@ -145,3 +149,21 @@ def _properties(template: Template, kind: str) -> dict[str, Any]:
     [resource] = template.find_resources(kind).values()
     properties: dict[str, Any] = resource["Properties"]
     return properties
+
+
+def test_no_page_of_another_origin_may_call_the_api(template: Template) -> None:
+    template.has_resource_properties(API, {"CorsConfiguration": Match.absent()})
+
+
+def test_pages_of_named_origins_may() -> None:
+    stack = cdk.Stack()
+    origins = ("https://app.example.com", "https://admin.example.com")
+    environment = dataclasses.replace(LOCAL, cors_origins=origins)
+    template = Template.from_stack(Backend(stack, "Backend", environment=environment))
+    [api] = template.find_resources(API).values()
+    cors = api["Properties"]["CorsConfiguration"]
+    assert cors["AllowOrigins"] == list(origins)
+    assert "AllowCredentials" not in cors  # no cookie means anything here
+    assert cors["AllowMethods"] == ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    assert {"authorization", "content-type", "if-match"} <= set(cors["AllowHeaders"])
+    assert {"etag", "link", "location", "retry-after"} <= set(cors["ExposeHeaders"])

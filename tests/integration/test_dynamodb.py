@@ -106,6 +106,13 @@ def change_only(expected: User) -> Callable[[User], User]:
     return change
 
 
+def in_one_shard(count: int) -> list[str]:
+    """Usernames whose hashes are equal."""
+    candidates = (f"user{number:04}" for number in itertools.count())
+    same = (name for name in candidates if user_key(name)["pk"] == {"S": "user#0"})
+    return list(itertools.islice(same, count))
+
+
 class Line:
     """Between the SDK and the engine: each request meets the next fault; None lets it pass."""
 
@@ -239,6 +246,15 @@ class TestRequests:
         users.list_users(Listing(25, after="user10"))
         assert requests == ["Query"] * 8
 
+    def test_a_page_from_one_shard_is_few_more(
+        self, users: DynamoDBUsers, requests: list[str]
+    ) -> None:
+        for name in in_one_shard(70):
+            users.create(user(name))
+        requests.clear()
+        assert len(users.list_users(Listing(70)).users) == 70
+        assert requests == ["Query"] * (8 + 2)
+
     def test_a_page_of_a_status_is_one_more(
         self, users: DynamoDBUsers, requests: list[str]
     ) -> None:
@@ -258,14 +274,22 @@ class TestRequests:
 
 class TestLists:
     def test_users_who_are_all_in_one_shard_are_listed(self, users: DynamoDBUsers) -> None:
-        candidates = (f"user{number:04}" for number in itertools.count())
-        one_shard = (name for name in candidates if user_key(name)["pk"] == {"S": "user#0"})
-        names = list(itertools.islice(one_shard, 70))
+        names = in_one_shard(70)
         # The last of them are on the third query's page, and beyond DynamoDB's 1 MB a query.
         for name in names:
             users.create(user(name, attributes={str(i): "x" * 2000 for i in range(8)}))
         page = users.list_users(Listing(70))
         assert ([one.username for one in page.users], page.more) == (names, False)
+
+    @pytest.mark.parametrize("listing", [Listing(25), Listing(25, status="active")])
+    def test_a_shard_with_more_than_its_share_is_asked_again(
+        self, users: DynamoDBUsers, listing: Listing
+    ) -> None:
+        # Together the shards give enough at once, but not the first ones.
+        names = in_one_shard(30) + [f"v{number}" for number in range(40)]
+        for name in names:
+            users.create(user(name))
+        assert [one.username for one in users.list_users(listing).users] == names[:25]
 
     def test_whoever_left_a_status_before_being_read_leaves_room_for_others(
         self, users: DynamoDBUsers, others: DynamoDBUsers, line: Line

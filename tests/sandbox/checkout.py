@@ -89,3 +89,7 @@ class Checkout:
 
     def post(self, path: str, document: object) -> httpx.Response:
         return httpx.post(f"http://127.0.0.1:{self.port}{path}", json=document, timeout=30)
+
+    def request(self, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
+        url = f"http://127.0.0.1:{self.port}{path}"
+        return httpx.request(method, url, headers=headers, timeout=30)

@@ -85,6 +85,30 @@ def test_an_added_route_is_deployed_and_broken_infrastructure_is_not(checkout: C
         assert checkout.get("/hello").json() == {"status": "ok"}
 
 
+def test_pages_of_the_named_origins_may_call_the_api(checkout: Checkout) -> None:
+    origin = "http://localhost:3000"
+    question = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": "authorization, content-type, if-match",
+    }
+    edit = {Path("constants.py"): ('"5e7ca11e"},', f'"5e7ca11e"}}, cors_origins=("{origin}",),')}
+    with checkout.edited(edit):
+        answer = checkout.request("OPTIONS", "/users/jane", question)
+        assert answer.status_code < 300
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
+        assert "if-match" in answer.headers["Access-Control-Allow-Headers"]
+        answer = checkout.request("GET", "/users/jane", {"Origin": origin})
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (404, origin)
+        assert "etag" in answer.headers["Access-Control-Expose-Headers"]
+        # Any other origin's page may not.
+        answer = checkout.request("GET", "/users/jane", {"Origin": "http://localhost:3001"})
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    answer = checkout.request("OPTIONS", "/users/jane", question)
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
 def test_code_that_a_deployment_breaks_is_taken_back(checkout: Checkout) -> None:
     edits = {
         RUNTIME / "settings.py": ("import os\n", "import os\nos.environ['UNSET']\n"),

@@ -208,10 +208,8 @@ def _first_answer(held: Mapping[str, Any], attempt: Attempt) -> User:
 
 
 def _is_listed(user: User, listing: Listing) -> bool:
-    return (
-        user.username > listing.after
-        and user.username.startswith(listing.username_prefix)
-        and listing.status in {None, user.members["status"]}
+    return user.username.startswith(listing.username_prefix) and (
+        listing.status in {None, user.members["status"]}
     )
 
 
