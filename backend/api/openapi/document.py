@@ -4,7 +4,7 @@ import json
 from typing import Any, Final
 
 import bodies
-from backend.api.openapi import operations, responses, schemas
+from backend.api.openapi import operations, parameters, responses, schemas, service, users
 from explanations import EXPLANATIONS
 from problems import INTERNAL_ERROR, PROBLEM_TYPES
 
@@ -74,13 +74,13 @@ def make() -> dict[str, Any]:
         ],
         "security": operations.READ,
         "tags": [
-            {"name": operations.USERS, "description": "The users, and the calls on one of them."},
-            {"name": operations.SERVICE, "description": "What the API says about itself."},
+            {"name": users.TAG, "description": "The users, and the calls on one of them."},
+            {"name": service.TAG, "description": "What the API says about itself."},
         ],
-        "paths": operations.paths(),
+        "paths": {**users.paths(), **service.paths()},
         "components": {
             "schemas": schemas.components(),
-            "parameters": operations.parameters(),
+            "parameters": parameters.components(),
             "headers": responses.headers(),
             "responses": responses.components(),
             "securitySchemes": {

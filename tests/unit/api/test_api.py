@@ -3,7 +3,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, Never
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -13,8 +13,9 @@ from api import UserAPI
 from errors import Unavailable
 from localcloud.events import REQUEST_ID, event
 from models import User
+from tests.failing_users import FailingUsers
 from tests.in_memory_users import InMemoryUsers
-from users import Attempt, Listing, Page, Users
+from users import Users
 
 CONTEXT = LambdaContext()
 JANE = "/users/jane"
@@ -93,34 +94,6 @@ class Client:
 @pytest.fixture
 def client() -> Client:
     return Client(InMemoryUsers())
-
-
-class FailingUsers:
-    """Implements users.Users: every call raises `error`."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def create(self, user: User, attempt: Attempt | None = None) -> User:
-        self._fail(user, attempt)
-
-    def get(self, username: str) -> User:
-        self._fail(username)
-
-    def update(self, username: str, change: Callable[[User], User]) -> User:
-        self._fail(username, change)
-
-    def delete(self, username: str, permit: Callable[[User], None]) -> None:
-        self._fail(username, permit)
-
-    def list_users(self, listing: Listing) -> Page:
-        self._fail(listing)
-
-    def check(self) -> None:
-        self._fail()
-
-    def _fail(self, *_: object) -> Never:
-        raise self._error
 
 
 class ContendedUsers(InMemoryUsers):
@@ -668,7 +641,7 @@ def test_the_log_says_where_a_bug_is_but_nothing_of_the_user(
     logged, request = client.log_lines
     assert (logged["level"], logged["exception_name"]) == ("ERROR", "ValueError")
     assert logged["request_id"] == REQUEST_ID
-    assert re.fullmatch(r"test_api\.py:\d+ _fail", logged["frames"][-1])
+    assert re.fullmatch(r"failing_users\.py:\d+ _fail", logged["frames"][-1])
     # A source line could hold a value.
     assert all(re.fullmatch(r"\S+\.py:\d+ \S+", frame) for frame in logged["frames"])
     assert request["status"] == 500

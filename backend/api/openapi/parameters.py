@@ -1,0 +1,78 @@
+"""The parameters that calls of the users take."""
+
+from typing import Any, Final
+
+from backend.api.openapi import schemas
+from backend.api.openapi.operations import parameter
+from backend.api.openapi.schemas import EXAMPLE_CURSOR, EXAMPLE_USER
+from idempotency import KEY_PATTERN
+from preconditions import ENTITY_TAGS, entity_tag
+from schema import LIST_PARAMETERS, USERNAME, Schema
+
+_ETAG: Final = entity_tag(EXAMPLE_USER.etag)
+
+
+def components() -> dict[str, Any]:
+    """The parameters, by name."""
+    condition: Schema = {
+        "type": "string",
+        "maxLength": 8192,
+        "pattern": rf"^(?:[ \t]*\*[ \t]*|{ENTITY_TAGS})$",
+    }
+    # Each with a description and an example.
+    queries: dict[str, tuple[str, str | int]] = {
+        "limit": ("How many users a page holds.", 50),
+        "cursor": (
+            "The next_cursor of the page before, with the same filters; never with email.",
+            EXAMPLE_CURSOR,
+        ),
+        "username_prefix": ("Only users whose usernames begin like this, in any case.", "ja"),
+        "status": ("Only users with this status.", "active"),
+        "email": ("Only the user who has this email, in any case.", "jane@example.com"),
+    }
+    return {
+        "username": {
+            **parameter("username", "path", "The user's username, in any case.", "jane"),
+            "required": True,
+            "schema": _bare(USERNAME),
+        },
+        **{
+            name: {
+                **parameter(name, "query", *queries[name]),
+                "schema": _query(name, schema),
+            }
+            for name, schema in LIST_PARAMETERS.items()
+        },
+        "If-Match": {
+            **parameter("If-Match", "header", "An ETag: only if the user is in that state.", _ETAG),
+            "schema": condition,
+        },
+        "If-None-Match": {
+            **parameter(
+                "If-None-Match", "header", "An ETag: only if the state is another one.", _ETAG
+            ),
+            "schema": condition,
+        },
+        "Idempotency-Key": {
+            **parameter(
+                "Idempotency-Key",
+                "header",
+                "Names this attempt: a repeat with the same body within 24 hours gets the first "
+                "answer again, also when the user was changed or removed since.",
+                "f0c1b6f2-8a53-4cf4-9d0e-6c2f3d1a7b55",
+            ),
+            "schema": {"type": "string", "maxLength": 255, "pattern": KEY_PATTERN},
+        },
+    }
+
+
+def _query(name: str, schema: Schema) -> Schema:
+    """An enumeration is the user's; whoever lists all of them leaves the parameter out."""
+    if "enum" in schema:
+        return schemas.member(name)
+    integer = {"format": "int32"} if schema["type"] == "integer" else {}
+    return {**_bare(schema), **integer}
+
+
+def _bare(schema: Schema) -> Schema:
+    return {name: value for name, value in schema.items() if name != "description"}

@@ -1,0 +1,111 @@
+"""The calls by which the API tells of itself."""
+
+from typing import Any, Final
+
+from backend.api.openapi.operations import (
+    BY_THE_GATEWAY,
+    operation,
+    parameter,
+    path,
+)
+from backend.api.openapi.responses import Response, success
+from backend.api.openapi.schemas import ref
+
+TAG: Final = "service"
+
+_PAGE: Final = {**BY_THE_GATEWAY, "500": "InternalError", "503": "NoAnswer"}
+_FILE: Final = {**_PAGE, "304": "Unchanged", "400": "MalformedRequest"}
+_HEALTH: Final = {"429": "TooManyRequests", "500": "InternalError", "503": "Unavailable"}
+
+
+def paths() -> dict[str, Any]:
+    """The paths, each with its calls."""
+    return {
+        "/health": path(
+            get={
+                **operation(
+                    "getHealth",
+                    "Ask whether the API works",
+                    "Answers 200 when the API can reach its database. Needs no token.",
+                    {
+                        "200": success("It works.", schema=ref("Health"), example={"status": "ok"}),
+                        **_HEALTH,
+                    },
+                    tag=TAG,
+                ),
+                "security": [],
+            },
+        ),
+        "/openapi.json": path(
+            get=operation(
+                "getOpenAPI",
+                "Get this document",
+                "Gives this document, as JSON.",
+                {"200": success("The document.", "ETag", schema={"type": "object"}), **_FILE},
+                parameters=("If-None-Match",),
+                tag=TAG,
+            )
+        ),
+        "/docs": path(
+            get=operation(
+                "getDocs",
+                "Open the documentation",
+                "Gives a page in which a person reads and tries the API.",
+                {"200": text("The page.", "text/html", kept=True), **_FILE},
+                parameters=("If-None-Match",),
+                tag=TAG,
+            )
+        ),
+        "/docs/{file}": {
+            "parameters": [
+                {
+                    "name": "file",
+                    "in": "path",
+                    "required": True,
+                    "description": "A file's name.",
+                    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 128},
+                }
+            ],
+            **path(
+                get=operation(
+                    "getDocsFile",
+                    "Get a file of the documentation",
+                    "Gives a file that the page of the documentation needs.",
+                    {
+                        "200": text(
+                            "The file.", "text/javascript", "text/css", "text/plain", kept=True
+                        ),
+                        "404": "PathNotFound",
+                        **_FILE,
+                    },
+                    parameters=("If-None-Match",),
+                    tag=TAG,
+                )
+            ),
+        },
+        "/problems/{name}": {
+            "parameters": [
+                {
+                    **parameter("name", "path", "A problem type's name.", "user-not-found"),
+                    "required": True,
+                    "schema": ref("ProblemName"),
+                }
+            ],
+            **path(
+                get=operation(
+                    "getProblem",
+                    "Read about a problem type",
+                    "Gives a page that says what a problem type means, and what to do.",
+                    {"200": text("The page.", "text/html"), "404": "PathNotFound", **_PAGE},
+                    tag=TAG,
+                )
+            ),
+        },
+    }
+
+
+def text(description: str, *media_types: str, kept: bool = False) -> Response:
+    """kept: whether a cache may keep it, and asks by its ETag."""
+    answer = success(description, *(["ETag"] if kept else []))
+    answer["content"] = {media_type: {} for media_type in media_types}
+    return answer

@@ -1,0 +1,166 @@
+"""The calls on the users."""
+
+from typing import Any, Final
+
+import bodies
+from backend.api.openapi import schemas
+from backend.api.openapi.operations import BY_THE_GATEWAY, operation, path, ref_to_parameter
+from backend.api.openapi.responses import Response, success
+from backend.api.openapi.schemas import EXAMPLE_CURSOR, EXAMPLE_USER, ref
+from schema import LIST_PARAMETERS
+
+TAG: Final = "users"
+
+_CONDITIONS: Final = ("If-Match", "If-None-Match")
+_ON_USERS: Final = {
+    **BY_THE_GATEWAY,
+    "400": "MalformedRequest",
+    "500": "InternalError",
+    "503": "Unavailable",
+}
+_ON_A_USER: Final = {**_ON_USERS, "404": "UserNotFound", "412": "PreconditionFailed"}
+_WITH_A_BODY: Final = {"413": "ContentTooLarge"}
+
+
+def paths() -> dict[str, Any]:
+    """The paths, each with its calls."""
+    return {
+        "/users": path(
+            get=operation(
+                "listUsers",
+                "List users",
+                "Gives a page of the users that all filters match, in the order of their "
+                "usernames. With status, a change may take a second to show.",
+                {"200": _page(), **_ON_USERS},
+                tag=TAG,
+                parameters=LIST_PARAMETERS,
+            ),
+            post=operation(
+                "createUser",
+                "Create a user",
+                "Creates a user whose username and email nobody else has.",
+                {
+                    "201": _user(
+                        "The user was created.", "Location", "Idempotency-Replayed", linked=True
+                    ),
+                    **_ON_USERS,
+                    **_WITH_A_BODY,
+                    "409": "Taken",
+                    "415": "UnsupportedMediaType",
+                    "422": "InvalidUserOrKey",
+                },
+                parameters=("Idempotency-Key",),
+                body=_body("NewUser", bodies.JSON),
+                tag=TAG,
+                writes=True,
+            ),
+        ),
+        "/users/{username}": {
+            "parameters": [ref_to_parameter("username")],
+            **path(
+                get=operation(
+                    "getUser",
+                    "Get a user",
+                    "Gives the user and the ETag of its state.",
+                    {"200": _user("The user.", linked=True), "304": "Unchanged", **_ON_A_USER},
+                    parameters=_CONDITIONS,
+                    tag=TAG,
+                ),
+                put=operation(
+                    "replaceUser",
+                    "Replace a user",
+                    "Replaces every member that can be written: what the body leaves out is "
+                    "removed, and status becomes active. It creates no user. created_at, "
+                    "updated_at and version are ignored, so that what was read can be sent back.",
+                    {
+                        "200": _user("The user as it is now."),
+                        **_ON_A_USER,
+                        **_WITH_A_BODY,
+                        "409": "EmailTaken",
+                        "415": "UnsupportedMediaType",
+                        "422": "InvalidUser",
+                    },
+                    parameters=_CONDITIONS,
+                    body=_body("UserReplacement", bodies.JSON),
+                    tag=TAG,
+                    writes=True,
+                ),
+                patch=operation(
+                    "patchUser",
+                    "Change a user",
+                    "Merges the body into the user (RFC 7396). The rules hold for the merged user. "
+                    "A patch that changes nothing keeps version and ETag.",
+                    {
+                        "200": _user("The user as it is now."),
+                        **_ON_A_USER,
+                        **_WITH_A_BODY,
+                        "409": "EmailTaken",
+                        "415": "UnsupportedPatch",
+                        "422": "InvalidUser",
+                    },
+                    parameters=_CONDITIONS,
+                    body=_body("UserPatch", bodies.MERGE_PATCH),
+                    tag=TAG,
+                    writes=True,
+                ),
+                delete=operation(
+                    "deleteUser",
+                    "Remove a user",
+                    "Removes the user, and frees its username and email.",
+                    {"204": success("The user was removed."), **_ON_A_USER},
+                    parameters=_CONDITIONS,
+                    tag=TAG,
+                    writes=True,
+                ),
+            ),
+        },
+    }
+
+
+def _body(schema: str, media_types: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "required": True,
+        "description": f"At most {bodies.MAX_BYTES:,} bytes, in UTF-8, each member once.",
+        "content": {
+            media_type: {
+                "schema": ref(schema),
+                "example": schemas.components()[schema]["examples"][0],
+            }
+            for media_type in media_types
+        },
+    }
+
+
+def _user(description: str, *names: str, linked: bool = False) -> Response:
+    """linked: says which calls go on from here."""
+    document = EXAMPLE_USER.to_document()
+    answer = success(description, "ETag", *names, schema=ref("User"), example=document)
+    if linked:
+        unchanged = {"header.If-Match": "$response.header.ETag"}
+        answer["links"] = {
+            operation_id: {
+                "operationId": operation_id,
+                "description": description,
+                "parameters": {"path.username": "$response.body#/username", **conditions},
+            }
+            for operation_id, conditions, description in (
+                ("getUser", {}, "Gets the user."),
+                ("replaceUser", unchanged, "Replaces the user if it has not changed since."),
+                ("patchUser", unchanged, "Changes the user if it has not changed since."),
+                ("deleteUser", unchanged, "Removes the user if it has not changed since."),
+            )
+        }
+    return answer
+
+
+def _page() -> Response:
+    example = {"users": [EXAMPLE_USER.to_document()], "next_cursor": EXAMPLE_CURSOR}
+    answer = success("A page of users.", "Link", schema=ref("UserPage"), example=example)
+    answer["links"] = {
+        "listUsers": {
+            "operationId": "listUsers",
+            "description": "The next page, with the same filters.",
+            "parameters": {"query.cursor": "$response.body#/next_cursor"},
+        }
+    }
+    return answer

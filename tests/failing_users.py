@@ -1,0 +1,35 @@
+"""Users that can't be reached."""
+
+from collections.abc import Callable
+from typing import Never
+
+from models import User
+from users import Attempt, Listing, Page
+
+
+class FailingUsers:
+    """Implements users.Users: every call raises `error`."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def create(self, user: User, attempt: Attempt | None = None) -> User:
+        self._fail(user, attempt)
+
+    def get(self, username: str) -> User:
+        self._fail(username)
+
+    def update(self, username: str, change: Callable[[User], User]) -> User:
+        self._fail(username, change)
+
+    def delete(self, username: str, permit: Callable[[User], None]) -> None:
+        self._fail(username, permit)
+
+    def list_users(self, listing: Listing) -> Page:
+        self._fail(listing)
+
+    def check(self) -> None:
+        self._fail()
+
+    def _fail(self, *_: object) -> Never:
+        raise self._error
