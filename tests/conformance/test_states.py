@@ -27,7 +27,7 @@ _MOST_AT_ONCE: Final = 5
 
 _EVERY_PHASE_BUT_EXPLAIN: Final = [phase for phase in Phase if phase is not Phase.explain]
 _SHORT: Final = settings(
-    max_examples=16,
+    max_examples=12,
     stateful_step_count=50,
     derandomize=True,  # the gate says the same of the same code
     deadline=None,
