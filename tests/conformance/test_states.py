@@ -34,7 +34,7 @@ _SHORT: Final = settings(
     suppress_health_check=list(HealthCheck),  # they are about time, which is the API's here
     phases=_EVERY_PHASE_BUT_EXPLAIN,
 )
-_LONG: Final = settings(_SHORT, max_examples=1000, derandomize=False, print_blob=True)
+_LONG: Final = settings(_SHORT, max_examples=400, derandomize=False, print_blob=True)
 
 
 def _one_of[T](candidates: Sequence[T]) -> st.SearchStrategy[T]:
