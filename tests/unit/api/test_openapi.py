@@ -150,7 +150,7 @@ def test_every_problem_type_is_in_the_document_and_explained() -> None:
     assert shown == {f"/problems/{kind.name}" for kind in KINDS}
     for kind in KINDS:
         assert (
-            f"`/problems/{kind.name}` ({kind.status}): {EXPLANATIONS[kind.name]}"
+            f"(problems/{kind.name}) ({kind.status}): {EXPLANATIONS[kind.name]}"
             in (DOCUMENT["info"]["description"])
         )
 
