@@ -24,6 +24,8 @@ from localcloud.processes import Interruption
 from localcloud.progress import Failure
 
 RUNTIME: Final = ROOT / "backend" / "api" / "runtime"
+# Ships with the code, which serves it.
+DOCUMENT: Final = Path("docs", "openapi.json")
 
 # A process of its own, since the build may have been edited too.
 _BUILD: Final = f"""\

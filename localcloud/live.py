@@ -8,12 +8,12 @@ from typing import Final
 
 from localcloud.deployment import Deployment
 from localcloud.emulator import Emulator
-from localcloud.hotswap import RUNTIME, Hotswap, Outage
+from localcloud.hotswap import DOCUMENT, RUNTIME, Hotswap, Outage
 from localcloud.install import INPUTS, ROOT
 from localcloud.processes import Interruption
 from localcloud.progress import Failure, explain, say
 
-_FILES: Final = ("app.py", "cdk.json", "constants.py", *INPUTS)
+_FILES: Final = ("app.py", "cdk.json", "constants.py", str(DOCUMENT), *INPUTS)
 _FOLDER: Final = "backend"
 
 
@@ -80,7 +80,7 @@ class LiveEdits:
             say(f"{_named(locked)}: start again, which installs what is locked now.")
             return
         started = time.monotonic()
-        is_code = all((ROOT / path).is_relative_to(RUNTIME) for path in pending)
+        is_code = all(path == DOCUMENT or (ROOT / path).is_relative_to(RUNTIME) for path in pending)
         if not is_code:
             say(f"{_named(pending)}: deploying")
         try:

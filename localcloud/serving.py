@@ -91,6 +91,8 @@ Create a user:
   curl -i {endpoint}/users -H 'Content-Type: application/json' \\
     -d '{{"username": "{user}", "email": "{user}@example.com"}}'
 
+Read and try the API in a browser: {endpoint}/docs
+
 Ctrl-C stops it and keeps the users."""
     )
 

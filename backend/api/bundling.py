@@ -5,6 +5,7 @@ time, so that its digest says whether code is deployed. The dependencies are arc
 lock and platform; a change of the code adds to a copy of that, and costs a tenth of a second.
 """
 
+import gzip
 import hashlib
 import platform as host
 import shutil
@@ -22,10 +23,25 @@ from uv import find_uv_bin
 
 PYTHON_VERSION: Final = (3, 13)
 
+_ROOT: Final = Path(__file__).parents[2]
 RUNTIME: Final = Path(__file__).parent / "runtime"
 
+# What the function serves beside the pages of its own (runtime/pages.py).
+_PAGES: Final = Path("pages")
+_DOCUMENT: Final = _ROOT / "docs" / "openapi.json"
+_RENDERER: Final = _ROOT / "node_modules" / "swagger-ui-dist"
+_RENDERER_FILES: Final = (
+    "LICENSE",
+    "NOTICE",
+    "swagger-ui-bundle.js",
+    "swagger-ui-bundle.js.LICENSE.txt",
+    "swagger-ui.css",
+)
+# Compressed once, here: a browser takes them so, and an answer may hold 6 MB in base64.
+_COMPRESSED: Final = frozenset({"openapi.json", "swagger-ui-bundle.js", "swagger-ui.css"})
+
 _DEPLOYED_TO = "/var/task"
-_CACHE: Final = Path(__file__).parents[2] / ".local" / "assets"
+_CACHE: Final = _ROOT / ".local" / "assets"
 # So that a day of edits doesn't fill the disk: each is as large as the dependencies.
 _KEPT: Final = 8
 
@@ -69,7 +85,7 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
     """What to deploy for the code in `source`, which holds a requirements.txt with hashes.
 
     Raises RuntimeError when a wheel can't be had, when the dependencies aren't what the build
-    expects, or when the code can't be compiled.
+    expects, when something to serve is missing, or when the code can't be compiled.
     """
     if sys.version_info[:2] != PYTHON_VERSION:
         raise RuntimeError(
@@ -82,6 +98,7 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
         for path in sorted(source.rglob("*"))
         if path.is_file() and not _is_left_out(path.relative_to(source))
     }
+    code[_PAGES / _DOCUMENT.name] = _read(_DOCUMENT, "./scripts/openapi writes it")
     digest = _digest(
         dependencies.name.encode(),
         *(part for path, content in code.items() for part in (str(path).encode(), content)),
@@ -94,6 +111,7 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(content)
         _compile(copies)
+        _compress(copies / _PAGES)
         archive = folder / "function.zip"
         shutil.copyfile(dependencies, archive)
         _archive(copies, archive)
@@ -106,20 +124,42 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
 
 
 def fetch_dependencies(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Path:
-    """An archive of the compiled dependencies; needs the network the first time only."""
+    """An archive of the compiled dependencies, and of what renders the API's document.
+
+    Needs the network the first time only.
+    """
     requirements = source / "requirements.txt"
     wheels = platform.wheels or host.platform()
-    digest = _digest(requirements.read_bytes(), wheels.encode(), Path(__file__).read_bytes())
+    renderer = {
+        name: _read(_RENDERER / name, "./scripts/run installs it") for name in _RENDERER_FILES
+    }
+    digest = _digest(
+        requirements.read_bytes(),
+        wheels.encode(),
+        Path(__file__).read_bytes(),
+        *renderer.values(),
+    )
 
     def make(folder: Path) -> Path:
         packages, archive = folder / "packages", folder / "dependencies.zip"
         _install(requirements, platform, packages)
         _prune(packages)
         _compile(packages)
+        (copies := packages / _PAGES / "swagger-ui").mkdir(parents=True)
+        for name, content in renderer.items():
+            (copies / name).write_bytes(content)
+        _compress(copies)
         _archive(packages, archive)
         return archive
 
     return _once(cache / f"dependencies-{digest}.zip", make)
+
+
+def _read(path: Path, remedy: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise RuntimeError(f"{path.relative_to(_ROOT)} is missing: {remedy}.") from None
 
 
 def _is_left_out(path: Path) -> bool:
@@ -170,6 +210,14 @@ def _compile(folder: Path) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
         raise RuntimeError(f"The function could not be compiled:\n{done.stdout}{done.stderr}")
+
+
+def _compress(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name in _COMPRESSED:
+            compressed = gzip.compress(path.read_bytes(), mtime=0)
+            path.with_name(f"{path.name}.gz").write_bytes(compressed)
+            path.unlink()
 
 
 def _archive(folder: Path, archive: Path) -> None:

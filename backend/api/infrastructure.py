@@ -20,6 +20,7 @@ _TIMEOUT: Final = cdk.Duration.seconds(20)
 # Lambda gives CPU by memory: 1,769 MB would be one whole processor.
 _MEMORY_MB: Final = 1024
 
+_READ: Final = (apigateway.HttpMethod.GET, apigateway.HttpMethod.HEAD)
 _ROUTES: Final[Mapping[str, tuple[apigateway.HttpMethod, ...]]] = {
     "/users": (
         apigateway.HttpMethod.GET,
@@ -33,7 +34,11 @@ _ROUTES: Final[Mapping[str, tuple[apigateway.HttpMethod, ...]]] = {
         apigateway.HttpMethod.PATCH,
         apigateway.HttpMethod.DELETE,
     ),
-    "/health": (apigateway.HttpMethod.GET, apigateway.HttpMethod.HEAD),
+    "/health": _READ,
+    "/openapi.json": _READ,
+    "/docs": _READ,
+    "/docs/{file}": _READ,
+    "/problems/{name}": _READ,
 }
 
 # What a page of another origin may send and read, beside what it always may.

@@ -1,3 +1,4 @@
+import gzip
 import importlib.util
 import marshal
 import os
@@ -12,6 +13,7 @@ import pytest
 
 from backend.api import bundling
 from backend.api.bundling import HOST, LAMBDA_ARM64, RUNTIME, Asset, Platform
+from localcloud.install import ROOT
 
 # Of an ELF file's header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
 AARCH64 = 183
@@ -67,6 +69,76 @@ def test_all_of_the_runtime_ships_but_for_what_tools_leave(source: Path, cache: 
         names = set(archive.namelist())
         assert archive.read("data/page.html") == b"a page"
     assert names.isdisjoint({".hidden", "errors.py~", "requirements.txt", "__pycache__/errors.pyc"})
+
+
+def test_the_asset_holds_what_renders_the_document_and_its_licence(asset: Path) -> None:
+    shipped = asset / "pages" / "swagger-ui"
+    renderer = ROOT / "node_modules" / "swagger-ui-dist"
+    assert sorted(path.name for path in shipped.iterdir()) == [
+        "LICENSE",
+        "NOTICE",
+        "swagger-ui-bundle.js.LICENSE.txt",
+        "swagger-ui-bundle.js.gz",
+        "swagger-ui.css.gz",
+    ]
+    for path in shipped.iterdir():
+        original = (renderer / path.name.removesuffix(".gz")).read_bytes()
+        content = path.read_bytes()
+        assert original == (gzip.decompress(content) if path.suffix == ".gz" else content)
+
+
+def test_the_asset_holds_the_committed_document(asset: Path) -> None:
+    document = gzip.decompress((asset / "pages" / "openapi.json.gz").read_bytes())
+    assert document == (ROOT / "docs" / "openapi.json").read_bytes()
+    assert not (asset / "pages" / "openapi.json").exists()
+
+
+def test_another_document_is_another_asset_with_the_same_dependencies(
+    source: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = bundling.build(source, HOST, cache=cache)
+    (changed := tmp_path / "openapi.json").write_text("{}")
+    monkeypatch.setattr(bundling, "_DOCUMENT", changed)
+    after = bundling.build(source, HOST, cache=cache)
+    assert before.digest != after.digest
+    with zipfile.ZipFile(after.path) as archive:
+        assert gzip.decompress(archive.read("pages/openapi.json.gz")) == b"{}"
+    assert len(list(cache.glob("dependencies-*"))) == 1
+
+
+def test_another_renderer_is_another_asset(
+    source: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = bundling.build(source, HOST, cache=cache)
+    changed = tmp_path / "renderer"
+    shutil.copytree(bundling._RENDERER, changed)
+    (changed / "swagger-ui.css").write_text("/* changed */")
+    monkeypatch.setattr(bundling, "_RENDERER", changed)
+    # Archived with the packages, which take their time and aren't what this is about.
+    monkeypatch.setattr(
+        bundling, "_install", lambda _requirements, _platform, folder: folder.mkdir()
+    )
+    monkeypatch.setattr(bundling, "_prune", lambda _folder: None)
+    after = bundling.build(source, HOST, cache=cache)
+    assert before.digest != after.digest
+    with zipfile.ZipFile(after.path) as archive:
+        style = archive.read("pages/swagger-ui/swagger-ui.css.gz")
+    assert gzip.decompress(style) == b"/* changed */"
+
+
+@pytest.mark.parametrize(
+    ("missing", "path", "remedy"),
+    [
+        ("_RENDERER", "node_modules/nothing", "./scripts/run installs it"),
+        ("_DOCUMENT", "docs/nothing", "./scripts/openapi writes it"),
+    ],
+)
+def test_what_is_missing_is_said_with_its_remedy(
+    missing: str, path: str, remedy: str, source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundling, missing, ROOT / path)
+    with pytest.raises(RuntimeError, match=rf"^{path}\S* is missing: {remedy}\.$"):
+        bundling.build(source, HOST, cache=cache)
 
 
 def test_the_asset_holds_no_tests_and_each_package_once(asset: Path) -> None:

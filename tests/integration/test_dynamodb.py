@@ -5,6 +5,7 @@ Faults are put between the SDK and the engine, so that the SDK's own retries tak
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -246,6 +247,18 @@ class TestRequests:
         users.list_users(Listing(25, after="user10"))
         assert requests == ["Query"] * 8
 
+    def test_each_shard_is_asked_for_little_more_than_its_share(
+        self, client: "DynamoDBClient", users: DynamoDBUsers
+    ) -> None:
+        limits: list[int] = []
+        client.meta.events.register(
+            "before-parameter-build.dynamodb.Query",
+            lambda params, **_: limits.append(params["Limit"]),
+        )
+        for limit in (1, 25, 100):
+            users.list_users(Listing(limit))
+        assert limits == [2] * 8 + [7] * 8 + [20] * 8
+
     def test_a_page_from_one_shard_is_few_more(
         self, users: DynamoDBUsers, requests: list[str]
     ) -> None:
@@ -307,14 +320,19 @@ class TestLists:
         assert line.requests == 2
 
     def test_keys_that_dynamodb_did_not_read_are_read_again(
-        self, users: DynamoDBUsers, table_name: str, line: Line
+        self, client: "DynamoDBClient", table_name: str, line: Line
     ) -> None:
+        pauses: list[float] = []
+        users = DynamoDBUsers(Table(client, table_name, budget_seconds=60, sleep=pauses.append))
         for name in "abc":
             users.create(user(name))
         unread = {table_name: {"Keys": [user_key("a"), user_key("c")], "ConsistentRead": True}}
         line.fail("BatchGetItem", success(Responses={}, UnprocessedKeys=unread))
         page = users.list_users(Listing(3, status="active"))
         assert [one.username for one in page.users] == ["a", "c"]  # the answer kept b back
+        assert len(pauses) == 1
+
+        users = DynamoDBUsers(Table(client, table_name, budget_seconds=0.2, sleep=pauses.append))
         line.fail("BatchGetItem", success(Responses={}, UnprocessedKeys=unread), forever=True)
         with pytest.raises(Unavailable):
             users.list_users(Listing(3, status="active"))
@@ -363,6 +381,36 @@ class TestLists:
         users.create(user("jane", email="jane@example.com"))
         with pytest.raises(Unavailable):
             users.list_users(listing)
+
+    @pytest.mark.parametrize(
+        ("operation", "then_not", "listing"),
+        [
+            ("Query", "BatchGetItem", Listing(1, status="active")),
+            ("GetItem", "GetItem", Listing(1, email="jane@example.com")),
+        ],
+    )
+    def test_nor_when_the_one_before_took_it_all(
+        self,
+        users: DynamoDBUsers,
+        line: Line,
+        monkeypatch: pytest.MonkeyPatch,
+        operation: str,
+        then_not: str,
+        listing: Listing,
+    ) -> None:
+        users.create(user("jane", email="jane@example.com"))
+        now = time.monotonic()
+
+        def take_long(request: AWSPreparedRequest) -> Any:
+            monkeypatch.setattr("table.time.monotonic", lambda: now + 60)
+
+        line.fail(operation, take_long)
+        after = line.requests + (8 if operation == "Query" else 1)
+        if then_not != operation:
+            line.fail(then_not, None)
+        with pytest.raises(Unavailable):
+            users.list_users(listing)
+        assert line.requests == after
 
 
 class TestFaults:

@@ -18,7 +18,7 @@ type Document = dict[str, Any]
 _HERE: Final = Path(__file__).parent
 _SECONDS: Final = 120
 # What oasdiff has no check for; a change of one may break a client or not, so a person decides.
-_NOT_COMPARED: Final = ("format", "maxProperties", "minProperties", "propertyNames")
+_NOT_COMPARED: Final = ("format", "maxProperties", "minProperties")
 _METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 
 
@@ -89,8 +89,8 @@ def _newly_secured(released: Document, document: Document) -> Iterator[str]:
                 continue
             before = operations[method].get("security", released.get("security"))
             now = document["paths"][path][method].get("security", document.get("security"))
-            for sufficient in before:
-                if not any(_is_covered(needed, sufficient) for needed in now):
+            for sufficient in before or [{}]:
+                if not any(_is_covered(needed, sufficient) for needed in now or [{}]):
                     yield f"security in {method} {path}: {sufficient} is no longer enough"
 
 

@@ -42,6 +42,21 @@ def test_edited_code_is_live_by_itself(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize(
+    ("file", "old", "new", "path"),
+    [
+        (RUNTIME / "pages" / "docs.html", "<title>", "<title>Our ", "/docs"),
+        (Path("docs/openapi.json"), '"title": "', '"title": "Our ', "/openapi.json"),
+    ],
+)
+def test_an_edited_page_is_live_as_code_is(
+    checkout: Checkout, file: Path, old: str, new: str, path: str
+) -> None:
+    with checkout.edited({file: (old, new)}) as said:
+        assert re.search(rf"^{re.escape(str(file))}: live after .+ \(hotswap\)$", said, re.M)
+        assert new in checkout.get(path).text
+
+
+@pytest.mark.parametrize(
     ("module", "old", "new", "said"),
     [
         (

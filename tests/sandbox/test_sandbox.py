@@ -42,6 +42,7 @@ def test_users_stay_for_the_next_start_and_nothing_else_does(start: Start, port:
     output = first.read_until("Ctrl-C stops it")
     endpoint = endpoint_in(output)
     assert endpoint == f"http://127.0.0.1:{port}"
+    assert f"\nRead and try the API in a browser: {endpoint}/docs\n" in output
 
     listening = {
         connection.laddr.ip

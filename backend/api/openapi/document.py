@@ -101,4 +101,7 @@ def make() -> dict[str, Any]:
 
 def _problems() -> str:
     kinds = [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
-    return "\n".join(f"- `/problems/{k.name}` ({k.status}): {EXPLANATIONS[k.name]}" for k in kinds)
+    return "\n".join(
+        f"- [/problems/{k.name}](problems/{k.name}) ({k.status}): {EXPLANATIONS[k.name]}"
+        for k in kinds
+    )

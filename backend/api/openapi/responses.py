@@ -53,6 +53,13 @@ def headers() -> dict[str, Any]:
             "required": False,
             "schema": {"type": "string", "enum": ["true"]},
         },
+        "Vary": _header("What the answer depends on.", "Accept-Encoding", always=False),
+        "Content-Encoding": _header("How the content is compressed.", "gzip", always=False),
+        "Content-Security-Policy": _header(
+            "What the page may load and call.", "default-src 'none'", length=1024
+        ),
+        "Cross-Origin-Opener-Policy": _header("Keeps other windows out.", "same-origin"),
+        "Referrer-Policy": _header("What links may tell.", "no-referrer"),
         "Retry-After": _header(
             "Seconds to wait before the request is repeated.", "1", always=False
         ),
@@ -88,7 +95,7 @@ def components() -> dict[str, Response]:
     """The answers that several calls can give, by name."""
     return {
         "Unchanged": success(
-            "Nothing has changed since the state that If-None-Match names.", "ETag"
+            "Nothing has changed since the state that If-None-Match names.", "ETag", "Vary"
         ),
         "MalformedRequest": _refused(MalformedRequest),
         "UserNotFound": _refused(UserNotFound, PathNotFound),

@@ -76,7 +76,7 @@ def components() -> dict[str, Schema]:
         "User": _user(),
         "NewUser": _object(
             "What a user is created from.",
-            {"username": documented(USERNAME), **_nullable_members()},
+            {"username": documented(USERNAME), **_nullable_members(), **_left_out()},
             required=["username"],
             example=_sent(),
         ),
@@ -185,9 +185,13 @@ def _fault() -> Schema:
     return _object(
         "One thing that is wrong with the body.",
         {
-            # The name of an unknown member can be as long as a body.
-            "pointer": _text("JSON Pointer (RFC 6901) of the member that is wrong.", 2**18)
-            | {"format": "json-pointer"},
+            # Names come from the client: any characters, and as long as a body.
+            "pointer": {
+                "type": "string",
+                "maxLength": 2**18,
+                "format": "json-pointer",
+                "description": "JSON Pointer (RFC 6901) of the member that is wrong.",
+            },
             "detail": _text("What the member must be.", 1024),
         },
         required=["pointer", "detail"],
@@ -202,6 +206,11 @@ def _nullable_members() -> dict[str, Schema]:
 def _patched_members() -> dict[str, Schema]:
     """A patch that leaves out a member doesn't set its default."""
     return {name: _without(schema, "default") for name, schema in _nullable_members().items()}
+
+
+def _left_out() -> dict[str, Schema]:
+    """What a new user can't be given; clients that write every member they know write null."""
+    return {name: {"type": "null", "description": "Read-only."} for name in READ_ONLY}
 
 
 def _echoed(username_type: str | list[str]) -> dict[str, Schema]:

@@ -15,6 +15,7 @@ TAG: Final = "service"
 
 _PAGE: Final = {**BY_THE_GATEWAY, "500": "InternalError", "503": "NoAnswer"}
 _FILE: Final = {**_PAGE, "304": "Unchanged", "400": "MalformedRequest"}
+_OF_A_FILE: Final = ("ETag", "Vary", "Content-Encoding")
 _HEALTH: Final = {"429": "TooManyRequests", "500": "InternalError", "503": "Unavailable"}
 
 
@@ -41,7 +42,7 @@ def paths() -> dict[str, Any]:
                 "getOpenAPI",
                 "Get this document",
                 "Gives this document, as JSON.",
-                {"200": success("The document.", "ETag", schema={"type": "object"}), **_FILE},
+                {"200": success("The document.", *_OF_A_FILE, schema={"type": "object"}), **_FILE},
                 parameters=("If-None-Match",),
                 tag=TAG,
             )
@@ -51,7 +52,7 @@ def paths() -> dict[str, Any]:
                 "getDocs",
                 "Open the documentation",
                 "Gives a page in which a person reads and tries the API.",
-                {"200": text("The page.", "text/html", kept=True), **_FILE},
+                {"200": _page("The page.", "ETag"), **_FILE},
                 parameters=("If-None-Match",),
                 tag=TAG,
             )
@@ -72,8 +73,11 @@ def paths() -> dict[str, Any]:
                     "Get a file of the documentation",
                     "Gives a file that the page of the documentation needs.",
                     {
-                        "200": text(
-                            "The file.", "text/javascript", "text/css", "text/plain", kept=True
+                        "200": _text(
+                            success("The file.", *_OF_A_FILE),
+                            "text/javascript",
+                            "text/css",
+                            "text/plain",
                         ),
                         "404": "PathNotFound",
                         **_FILE,
@@ -96,7 +100,7 @@ def paths() -> dict[str, Any]:
                     "getProblem",
                     "Read about a problem type",
                     "Gives a page that says what a problem type means, and what to do.",
-                    {"200": text("The page.", "text/html"), "404": "PathNotFound", **_PAGE},
+                    {"200": _page("The page."), "404": "PathNotFound", **_PAGE},
                     tag=TAG,
                 )
             ),
@@ -104,8 +108,11 @@ def paths() -> dict[str, Any]:
     }
 
 
-def text(description: str, *media_types: str, kept: bool = False) -> Response:
-    """kept: whether a cache may keep it, and asks by its ETag."""
-    answer = success(description, *(["ETag"] if kept else []))
-    answer["content"] = {media_type: {} for media_type in media_types}
-    return answer
+def _page(description: str, *names: str) -> Response:
+    isolation = ("Content-Security-Policy", "Cross-Origin-Opener-Policy", "Referrer-Policy")
+    return _text(success(description, *isolation, *names), "text/html")
+
+
+def _text(answer: Response, *media_types: str) -> Response:
+    """The answer with a content that nobody takes apart."""
+    return {**answer, "content": {media_type: {} for media_type in media_types}}

@@ -45,6 +45,8 @@ class UserAPI:
         self._route(_USER_PATH, ("PATCH",), self._patch)
         self._route(_USER_PATH, ("DELETE",), self._delete)
         self._route("/health", ("GET", "HEAD"), self._health)
+        for path in ("/openapi.json", "/docs", "/docs/<name>", "/problems/<name>"):
+            self._route(path, ("GET", "HEAD"), self._page)
         self._app.not_found(self._no_route)
         self._app.exception_handler(Exception)(self._failed)
 
@@ -55,7 +57,7 @@ class UserAPI:
         routed = {**event, "rawPath": event["rawPath"].replace("\n", "%0A")}
         answer: Answer = self._app.resolve(routed, context)
         request = event["requestContext"]
-        answer["headers"] |= {**_HEADERS, "X-Request-Id": request["requestId"]}
+        answer["headers"] = {**_HEADERS, **answer["headers"], "X-Request-Id": request["requestId"]}
         if request["http"]["method"] == "HEAD":
             answer["body"] = ""
         self._logger.info(
@@ -145,17 +147,23 @@ class UserAPI:
         self._users.check()
         return _json_answer(200, {"status": "ok"}, {})
 
+    def _page(self, **_: str) -> Response[str]:
+        import pages  # noqa: PLC0415 what only people ask for costs no other call anything
+
+        return pages.answer(self._app.current_event.path, self._app.current_event.headers)
+
     def _no_route(self, _error: Exception) -> Response[str]:
         event = self._app.current_event
         allowed = [
             method
             for path, methods in self._routes
-            if re.fullmatch(path.replace("<username>", "[^/]+"), event.path)
+            if re.fullmatch(re.sub("<[a-z]+>", "[^/]+", re.escape(path)), event.path)
             for method in methods
         ]
         # The router finds no route for characters that no username has.
         if event.http_method in allowed:
-            return self._failed(UserNotFound())
+            is_user = event.path.startswith("/users/")
+            return self._failed(UserNotFound() if is_user else PathNotFound())
         return self._failed(MethodNotAllowed(tuple(allowed)) if allowed else PathNotFound())
 
     def _failed(self, error: Exception) -> Response[str]:

@@ -35,10 +35,14 @@ class Preconditions(NamedTuple):
 
     def check(self, user: User, *, safe: bool) -> None:
         """Raises PreconditionFailed, or NotModified where the method is safe (GET, HEAD)."""
-        if self.if_match and not _matches(self.if_match.strong, user):
+        if self.if_match and not _matches(self.if_match.strong, user.etag):
             raise PreconditionFailed
-        if self.if_none_match and _matches(self.if_none_match.weak, user):
+        if self.is_known(user.etag):
             raise NotModified(user.etag) if safe else PreconditionFailed
+
+    def is_known(self, etag: str) -> bool:
+        """Whether If-None-Match says that the client has this state already."""
+        return bool(self.if_none_match and _matches(self.if_none_match.weak, etag))
 
 
 def entity_tag(etag: str) -> str:
@@ -46,8 +50,8 @@ def entity_tag(etag: str) -> str:
     return f'"{etag}"'
 
 
-def _matches(tags: frozenset[str] | None, user: User) -> bool:
-    return tags is None or entity_tag(user.etag) in tags
+def _matches(tags: frozenset[str] | None, etag: str) -> bool:
+    return tags is None or entity_tag(etag) in tags
 
 
 def _parsed(headers: Mapping[str, str], name: str) -> _Condition | None:

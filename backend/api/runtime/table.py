@@ -51,9 +51,6 @@ _BUDGET_SECONDS: Final = 4.0
 _FIRST_PAUSE_SECONDS: Final = 0.025
 _LONGEST_PAUSE_SECONDS: Final = 0.8
 
-# DynamoDB's limit for BatchGetItem.
-_BATCH: Final = 100
-
 # No connection, or no answer in time. The SDK has tried again before it lets these through.
 _UNREACHABLE: Final = (sdk.ConnectionError, sdk.HTTPClientError)
 _THROTTLED: Final = frozenset(
@@ -160,21 +157,21 @@ class Table:
         return answer.get("Item")
 
     def get_all(self, keys: "Sequence[Item]", patience: Patience) -> "list[Item]":
-        """Those of the items that there are, in any order."""
+        """Those of the items that there are, in any order; at most 100, DynamoDB's limit."""
         found: list[Item] = []
-        remaining = list(keys)
+        remaining = keys
         while remaining:
             patience.check("slow read")
-            batch: KeysAndAttributesTypeDef = {"Keys": remaining[:_BATCH], "ConsistentRead": True}
+            batch: KeysAndAttributesTypeDef = {"Keys": remaining, "ConsistentRead": True}
             try:
                 answer = self._client.batch_get_item(RequestItems={self._name: batch})
             except (sdk.ClientError, *_UNREACHABLE) as error:
                 raise _translated(error) from error
             found += answer["Responses"].get(self._name, [])
             # More than 16 MB, or throttled.
-            unprocessed = answer["UnprocessedKeys"].get(self._name, {"Keys": []})["Keys"]
-            remaining = [dict(key) for key in unprocessed] + remaining[_BATCH:]
-            if unprocessed:
+            unprocessed = answer["UnprocessedKeys"].get(self._name, {"Keys": []})
+            remaining = [dict(key) for key in unprocessed["Keys"]]
+            if remaining:
                 patience.pause("UnprocessedKeys")
         return found
 

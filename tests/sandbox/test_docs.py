@@ -1,0 +1,213 @@
+"""A person reads the API in a real browser and tries it there, against a deployed sandbox."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from localcloud.install import LOCAL
+from problems import INTERNAL_ERROR, PROBLEM_TYPES
+from tests.browser import browser
+
+TOKEN = "header.payload.signature"  # noqa: S105 nobody checks it
+USERNAME = "jane"
+
+# For the README, once it looks as it should: docs/docs-page.png.
+PICTURE = LOCAL / "docs-page.png"
+
+# What the page says and asks for is kept from the first request on, to be judged by the test.
+WATCH = """
+const seen = { complaints: [], requests: [], failed: [] };
+page.setDefaultTimeout(20_000);
+page.on("console", (message) => seen.complaints.push(message.text()));
+page.on("pageerror", (error) => seen.complaints.push(String(error)));
+page.on("requestfailed", (request) => seen.failed.push(request.url()));
+page.on("response", (response) => {
+  if (response.status() >= 400) seen.failed.push(response.url());
+});
+page.on("request", (request) => {
+  const { authorization } = request.headers();
+  seen.requests.push({ method: request.method(), url: request.url(), authorization });
+});
+// The browser's own events, for what it doesn't print.
+await page.addInitScript(() => {
+  globalThis.violations = [];
+  document.addEventListener("securitypolicyviolation", (event) => {
+    violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+  });
+});
+"""
+
+HELPERS = """
+const call = (method, path) => page.locator(`.opblock-${method}`)
+  .filter({ has: page.locator(`[data-path="${path}"]`) });
+
+async function execute(call) {
+  await call.locator(".execute").click();
+  const answer = call.locator(".live-responses-table tbody .response");
+  const body = answer.locator(".highlight-code pre").first();
+  return {
+    status: await answer.locator(".response-col_status").innerText(),
+    body: JSON.parse(await body.innerText()),
+  };
+}
+"""
+
+TRY = """
+await page.setViewportSize({ width: 1100, height: 1400 });
+await page.goto(values.page);
+const dialog = page.locator(".dialog-ux");
+const authorize = page.locator(".auth-wrapper > .authorize");
+await authorize.click();
+await dialog.locator("input").fill(values.token);
+await dialog.locator(".modal-btn.authorize").click();
+await dialog.locator(".btn-done").click();
+
+const post = call("post", "/users");
+await post.locator(".opblock-summary-control").click();
+const body = JSON.stringify({ username: values.username }, null, 2);
+await post.locator("textarea.body-param__text").fill(body);
+const created = await execute(post);
+await post.evaluate((element) => element.scrollIntoView());
+await page.screenshot({ path: values.picture });
+
+const get = call("get", "/users/{username}");
+await get.locator(".opblock-summary-control").click();
+await get.locator("[data-param-name=username] input").fill(values.username);
+const read = await execute(get);
+
+const kept = () => page.evaluate(async () => ({
+  local: Object.entries(localStorage),
+  session: Object.entries(sessionStorage),
+  cookies: document.cookie,
+  databases: await indexedDB.databases(),
+  caches: await caches.keys(),
+}));
+const stored = await kept();
+const violations = await page.evaluate(() => violations);
+await page.reload();
+await post.locator(".opblock-summary-control").waitFor();
+await authorize.click();
+await dialog.locator(".btn-done").waitFor();
+return {
+  ...seen, created, read, violations, stored,
+  storedLater: await kept(),
+  asksForToken: await dialog.locator("input").isVisible(),
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def visit(cloud: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a person did on the page, and what the browser saw meanwhile."""
+    visit: dict[str, Any] = browser.run(
+        WATCH + HELPERS + TRY,
+        tmp_path_factory.mktemp("docs"),
+        page=f"{cloud.base_url}/docs",
+        token=TOKEN,
+        username=USERNAME,
+        picture=str(PICTURE),
+    )
+    return visit
+
+
+def test_a_person_creates_a_user_and_reads_it_back(
+    visit: dict[str, Any], cloud: httpx.Client
+) -> None:
+    assert visit["created"]["status"] == "201"
+    assert visit["read"]["status"] == "200"
+    assert visit["read"]["body"] == visit["created"]["body"]
+    assert cloud.get(f"/users/{USERNAME}").json() == visit["created"]["body"]
+
+
+def test_the_calls_carry_the_token_and_nothing_else_does(
+    visit: dict[str, Any], cloud: httpx.Client
+) -> None:
+    calls = [
+        (request["method"], request["url"])
+        for request in visit["requests"]
+        if request.get("authorization") == f"Bearer {TOKEN}"
+    ]
+    users = f"{cloud.base_url}/users"
+    assert calls == [("POST", users), ("GET", f"{users}/{USERNAME}")]
+
+
+def test_the_page_works_within_its_policy_and_asks_nobody_else(
+    visit: dict[str, Any], cloud: httpx.Client
+) -> None:
+    assert (visit["complaints"], visit["violations"], visit["failed"]) == ([], [], [])
+    for request in visit["requests"]:
+        assert request["url"].startswith((f"{cloud.base_url}/", "data:"))
+
+
+def test_the_token_is_stored_nowhere_and_gone_after_a_reload(visit: dict[str, Any]) -> None:
+    nothing = {"local": [], "session": [], "cookies": "", "databases": [], "caches": []}
+    assert visit["stored"] == visit["storedLater"] == nothing
+    assert visit["asksForToken"]
+
+
+def test_a_reload_does_not_load_the_renderer_again(
+    visit: dict[str, Any], cloud: httpx.Client
+) -> None:
+    path = "/docs/swagger-ui-bundle.js"
+    first = cloud.get(path)
+    assert (first.status_code, first.headers["Content-Encoding"]) == (200, "gzip")
+    again = cloud.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+
+
+def test_the_page_works_behind_a_path(cloud: httpx.Client, tmp_path: Path) -> None:
+    script = """
+    await page.route("**/stage/**", async (route) => {
+      const url = route.request().url().replace("/stage/", "/");
+      await route.fulfill({ response: await route.fetch({ url }) });
+    });
+    await page.goto(`${values.origin}/stage/docs`);
+    const get = call("get", "/users/{username}");
+    await get.locator(".opblock-summary-control").click();
+    await get.locator("[data-param-name=username] input").fill("nobody");
+    return { ...await execute(get), ...seen };
+    """
+    origin = str(cloud.base_url)
+    result = browser.run(WATCH + HELPERS + script, tmp_path, origin=origin)
+    assert result["status"] == "404"
+    assert result["body"]["type"] == "/problems/user-not-found"
+    assert result["failed"] == [f"{origin}/stage/users/nobody"]
+    for request in result["requests"]:
+        assert request["url"].startswith((f"{origin}/stage/", "data:"))
+
+
+def test_each_problem_has_a_page_that_a_browser_shows(cloud: httpx.Client, tmp_path: Path) -> None:
+    script = """
+    const titles = {};
+    for (const address of values.pages) {
+      await page.goto(address);
+      titles[address] = await page.title();
+    }
+    return { ...seen, titles };
+    """
+    titles = {
+        f"{cloud.base_url}/problems/{kind.name}": kind.title
+        for kind in [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
+    }
+    result = browser.run(WATCH + script, tmp_path, pages=list(titles))
+    assert result["titles"] == titles
+    assert (result["complaints"], result["failed"]) == ([], [])
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/problems/user-not-found"])
+def test_every_page_has_a_head(cloud: httpx.Client, path: str) -> None:
+    get, head = cloud.get(path), cloud.head(path)
+    assert get.content
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("Content-Type", "Cache-Control", "ETag"):
+        assert head.headers.get(name) == get.headers.get(name)
+
+
+def test_a_problem_leads_to_its_page(cloud: httpx.Client) -> None:
+    answer = cloud.get("/users/nobody")
+    page = cloud.get(answer.json()["type"])
+    assert page.status_code == 200
+    assert f"<h1>{answer.json()['title']}</h1>" in page.text

@@ -1,0 +1,386 @@
+import base64
+import gzip
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+import zipfile
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+import pages
+from api import UserAPI
+from backend.api import bundling
+from explanations import EXPLANATIONS
+from localcloud.events import event
+from localcloud.install import ROOT
+from problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType
+from tests.in_memory_users import InMemoryUsers
+
+TYPES = [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
+GZIP = {"accept-encoding": "gzip, deflate, br"}
+BUNDLE = "/docs/swagger-ui-bundle.js"
+PATHS = [
+    "/openapi.json",
+    "/docs",
+    "/docs/docs.css",
+    "/docs/docs.js",
+    "/docs/page.css",
+    "/docs/swagger-ui.css",
+    BUNDLE,
+    f"{BUNDLE}.LICENSE.txt",
+]
+COMPRESSED = ["/openapi.json", "/docs/swagger-ui.css", BUNDLE]
+PROBLEMS = [f"/problems/{kind.name}" for kind in TYPES]
+
+every_path = pytest.mark.parametrize("path", PATHS)
+every_problem = pytest.mark.parametrize("kind", TYPES, ids=[kind.name for kind in TYPES])
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    size: int
+
+    @property
+    def content(self) -> bytes:
+        """As a browser sees it."""
+        is_compressed = self.headers.get("Content-Encoding") == "gzip"
+        return gzip.decompress(self.body) if is_compressed else self.body
+
+
+class Client:
+    """Sends requests as the gateway would."""
+
+    def __init__(self) -> None:
+        logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO())
+        self._api = UserAPI(InMemoryUsers(), logger)
+
+    def send(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
+        answer = self._api(event(method, path, headers=headers), LambdaContext())
+        size = len(json.dumps(answer))  # Lambda has to
+        body = answer["body"]
+        content = base64.b64decode(body) if answer["isBase64Encoded"] else body.encode()
+        return Answer(answer["statusCode"], answer["headers"], content, size)
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
+        return self.send("GET", path, headers)
+
+
+class Page(HTMLParser):
+    """What a page refers to, and what a strict policy would forbid in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.references: list[str] = []
+        self.inline: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in {"src", "href"} and not (value or "").startswith("data:"):
+                self.references.append(value or "")
+            if name == "style" or name.startswith("on"):
+                self.inline.append(f"{tag} {name}")
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem and data.strip():  # in a script or a style
+            self.inline.append(data)
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The folder as it ships, with what the build adds to it."""
+    folder = tmp_path_factory.mktemp("shipped")
+    with zipfile.ZipFile(bundling.build(bundling.RUNTIME, bundling.HOST).path) as archive:
+        archive.extractall(folder, [n for n in archive.namelist() if n.startswith("pages/")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "FOLDER", folder / "pages")
+        yield
+
+
+@every_path
+def test_every_file_is_served(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status == 200
+    assert answer.content
+    types = {"json": "application/json", "css": "text/css", "js": "text/javascript"}
+    types |= {"docs": "text/html", "txt": "text/plain"}
+    assert answer.headers["Content-Type"].split(";")[0] == types[re.split(r"[./]", path)[-1]]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Request-Id"]
+
+
+def test_the_document_is_the_committed_one(client: Client) -> None:
+    committed = (ROOT / "docs" / "openapi.json").read_bytes()
+    assert client.get("/openapi.json").content == committed
+    assert client.get("/openapi.json", GZIP).content == committed
+    assert json.loads(committed)["openapi"].startswith("3.1.")
+
+
+@pytest.mark.parametrize("path", [*PATHS, *PROBLEMS])
+def test_head_says_what_get_says_but_for_the_content(client: Client, path: str) -> None:
+    get, head = client.get(path), client.send("HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers == get.headers
+
+
+@pytest.mark.parametrize("path", [*PATHS, *PROBLEMS])
+def test_a_page_is_only_read(client: Client, path: str) -> None:
+    answer = client.send("POST", path)
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/docs/",
+        "/docs/nothing.js",
+        "/docs/docs.html",
+        "/docs/swagger-ui-bundle.js.gz",
+        "/docs/../api.py",
+        "/docs/..",
+        "/docs/%2e%2e%2fapi.py",
+        "/docs/swagger-ui/LICENSE",
+        "/docs//etc/passwd",
+        "/docs/ä\x00",
+        '/docs/a"b',
+        "/docs/docs.js\n",
+        "/problems",
+        "/problems/",
+        "/problems/nothing",
+        "/problems/docs.html",
+        "/problems/../docs",
+        "/problems/Invalid-User",
+        "/openapi.json/",
+    ],
+)
+def test_nothing_else_is_served(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status, answer.headers["Cache-Control"]) == (404, "no-store")
+    assert json.loads(answer.body)["type"] == "/problems/path-not-found"
+
+
+# Caches
+
+
+@every_path
+def test_a_file_may_be_kept_and_is_asked_for_each_time(client: Client, path: str) -> None:
+    first = client.get(path, GZIP)
+    assert first.headers["Cache-Control"] == "no-cache"
+    for tag in (first.headers["ETag"], f'"other", W/{first.headers["ETag"]}', "*"):
+        again = client.get(path, {**GZIP, "if-none-match": tag})
+        assert (again.status, again.body) == (304, b"")
+        for name in ("ETag", "Cache-Control", "Vary"):
+            assert again.headers.get(name) == first.headers.get(name)
+    assert client.get(path, {**GZIP, "if-none-match": '"other"'}).status == 200
+
+
+def test_a_changed_file_has_another_tag(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = client.get("/docs/docs.js").headers["ETag"]
+    monkeypatch.setattr(pages, "FOLDER", tmp_path)
+    (tmp_path / "docs.js").write_text("changed")
+    assert client.get("/docs/docs.js", {"if-none-match": before}).body == b"changed"
+
+
+def test_a_tag_that_cannot_be_read_is_a_bad_request(client: Client) -> None:
+    assert client.get("/docs", {"if-none-match": "no quotes"}).status == 400
+
+
+@pytest.mark.parametrize("path", COMPRESSED)
+def test_what_is_large_is_compressed_for_those_who_take_it(client: Client, path: str) -> None:
+    plain, compressed = client.get(path), client.get(path, GZIP)
+    assert "Content-Encoding" not in plain.headers
+    assert compressed.headers["Content-Encoding"] == "gzip"
+    assert plain.headers["Vary"] == compressed.headers["Vary"] == "Accept-Encoding"
+    assert plain.content == compressed.content
+    assert len(compressed.body) < len(plain.body) / 2
+    # One tag for two sequences of bytes would let a cache join their parts.
+    assert plain.headers["ETag"] != compressed.headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_compressed"),
+    [
+        ("gzip", True),
+        ("GZIP;q=0.5, identity", True),
+        ("br;q=1.0, *;q=0.1", True),
+        ("x-gzip", True),
+        ("deflate", False),
+        ("", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, *", False),
+        ("*;q=0", False),
+        (";;,,=", False),
+    ],
+)
+def test_the_coding_is_the_clients_choice(
+    client: Client, accepted: str, *, is_compressed: bool
+) -> None:
+    answer = client.get(BUNDLE, {"accept-encoding": accepted})
+    assert ("Content-Encoding" in answer.headers) == is_compressed
+
+
+@pytest.mark.parametrize("headers", [{}, GZIP])
+@every_path
+def test_every_answer_is_below_lambdas_limit(
+    client: Client, path: str, headers: dict[str, str]
+) -> None:
+    assert client.get(path, headers).size < 6_000_000
+
+
+# What a browser may do with a page
+
+
+def test_the_page_may_do_nothing_but_what_it_is_for(client: Client) -> None:
+    headers = client.get("/docs").headers
+    assert set(headers["Content-Security-Policy"].split("; ")) == {
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    }
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_the_page_refers_to_what_is_served_and_relatively(client: Client) -> None:
+    page = Page(client.get("/docs").content.decode())
+    assert page.inline == []
+    assert {f"/{reference}" for reference in page.references} == {
+        "/openapi.json",
+        "/docs/docs.css",
+        "/docs/docs.js",
+        "/docs/page.css",
+        "/docs/swagger-ui.css",
+        BUNDLE,
+    }
+
+
+# Problems
+
+
+@every_problem
+def test_every_problem_has_a_page(client: Client, kind: ProblemType) -> None:
+    answer = client.get(f"/problems/{kind.name}")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "script" not in policy
+    text = _text(answer)
+    assert f"<title>{kind.title}</title>" in text
+    explanation = EXPLANATIONS[kind.name]
+    for part in (str(kind.status), explanation.meaning, explanation.remedy):
+        assert part in text
+
+
+@every_problem
+def test_the_page_of_a_problem_shows_an_answer_with_it(client: Client, kind: ProblemType) -> None:
+    example = _text(client.get(f"/problems/{kind.name}")).split("<pre>")[1].split("</pre>")[0]
+    head, body = example.split("\n\n")
+    document = json.loads(body)
+    assert document["type"] == f"/problems/{kind.name}"
+    assert (document["title"], document["status"]) == (kind.title, kind.status)
+    assert document["detail"]
+    assert head.startswith(f"HTTP/1.1 {kind.status} ")
+    assert "Content-Type: application/problem+json" in head.splitlines()
+
+
+@every_problem
+def test_the_page_of_a_problem_needs_nothing_that_may_be_closed(
+    client: Client, kind: ProblemType
+) -> None:
+    page = Page(client.get(f"/problems/{kind.name}").content.decode())
+    assert page.inline == []
+    assert page.references == ["page.css"]
+    style = client.get("/problems/page.css")
+    assert (style.status, style.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
+    assert style.content == client.get("/docs/page.css").content
+
+
+def test_the_type_of_an_answer_leads_to_its_page(client: Client) -> None:
+    for method, path in [("GET", "/users/jane"), ("GET", "/nothing"), ("PUT", "/docs")]:
+        refused = json.loads(client.send(method, path).body)
+        assert refused["title"] in client.get(refused["type"]).content.decode()
+
+
+def test_an_explanation_is_text_and_not_markup(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explanation = EXPLANATIONS["unavailable"]._replace(meaning="<script>$title & more")
+    monkeypatch.setitem(EXPLANATIONS, "unavailable", explanation)
+    html = client.get("/problems/unavailable").content.decode()
+    assert "&lt;script&gt;$title &amp; more" in html
+
+
+# What other calls pay
+
+
+def test_no_other_call_imports_what_serves_pages() -> None:
+    program = """
+import json, sys
+import lambda_function
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from localcloud.events import event
+def imported():
+    print([name for name in ("pages", "explanations") if name in sys.modules])
+def send(method, path, body=None):
+    print(lambda_function.handler(event(method, path, body), LambdaContext())["statusCode"])
+send("POST", "/users", [])
+send("GET", "/users/not--a--user-")
+send("GET", "/nothing")
+imported()
+send("GET", "/problems/unavailable")
+imported()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{bundling.RUNTIME}",
+            "TABLE_NAME": "users",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        },
+    )
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("{")]
+    assert lines == [
+        "400",
+        "404",
+        "404",
+        "[]",
+        "200",
+        "['pages', 'explanations']",
+    ]
+
+
+def _text(answer: Answer) -> str:
+    """A page as a person reads it, but for its tags."""
+    html = answer.content.decode()
+    return html.replace("&quot;", '"').replace("&#x27;", "'").replace("&lt;", "<")
