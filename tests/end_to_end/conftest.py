@@ -1,6 +1,5 @@
-"""A deployed API: the one whose address is in API_ENDPOINT, and a token for it in API_TOKEN."""
+"""A client of the deployed API whose address is in API_ENDPOINT."""
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -9,28 +8,10 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> str:
-    return _variable("API_ENDPOINT")
-
-
-@pytest.fixture(scope="session")
-def token() -> str:
-    """One with every scope, which is good until the last test."""
-    return _variable("API_TOKEN")
-
-
-@pytest.fixture(scope="session")
-def api(endpoint: str, token: str) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {token}"}
+def api(endpoint: str, authorization: dict[str, str]) -> Iterator[httpx.Client]:
     # The longest that the gateway waits for the function, and a little.
-    with httpx.Client(base_url=endpoint, headers=headers, timeout=31) as client:
+    with httpx.Client(base_url=endpoint, headers=authorization, timeout=31) as client:
         yield client
-
-
-def _variable(name: str) -> str:
-    if name not in os.environ:
-        pytest.fail(f"Set {name}, or run ./scripts/sandbox -- .venv/bin/pytest ...", pytrace=False)
-    return os.environ[name]
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ type Send = Callable[..., Answer]
 
 
 @pytest.fixture
-def send(endpoint: str, token: str) -> Send:
+def send(endpoint: str, authorization: dict[str, str]) -> Send:
     """Sends a request target as it is: other clients normalize it."""
     parts = urlsplit(endpoint)
 
@@ -42,7 +42,7 @@ def send(endpoint: str, token: str) -> Send:
         scheme = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
         connection = scheme[parts.scheme](parts.netloc, timeout=31)
         try:
-            fields = {"Authorization": f"Bearer {token}", **(headers or {})}
+            fields = {**authorization, **(headers or {})}
             connection.request(method, parts.path + target, body, fields)
             answer = connection.getresponse()
             received = {name.lower(): value for name, value in answer.getheaders()}

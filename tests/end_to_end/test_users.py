@@ -206,10 +206,13 @@ def test_a_name_and_an_email_are_taken_once(api: httpx.Client, new_name: Callabl
 
 @pytest.mark.parametrize("same", ["username", "email"])
 def test_fifty_creates_at_once_make_one_user(
-    endpoint: str, token: str, api: httpx.Client, new_name: Callable[[], str], same: str
+    endpoint: str,
+    authorization: dict[str, str],
+    api: httpx.Client,
+    new_name: Callable[[], str],
+    same: str,
 ) -> None:
     one = new_name()
-    headers = {"Authorization": f"Bearer {token}"}
     names = [one] * 50 if same == "username" else [new_name() for _ in range(50)]
     emails = (
         [f"{one}@example.com"] * 50
@@ -220,7 +223,7 @@ def test_fifty_creates_at_once_make_one_user(
     def create(body: dict[str, Any]) -> int:
         # Fifty cold functions at once take a small machine longer than a gateway would wait.
         url = f"{endpoint}/users"
-        return httpx.post(url, json=body, headers=headers, timeout=120).status_code
+        return httpx.post(url, json=body, headers=authorization, timeout=120).status_code
 
     bodies = [{"username": n, "email": e} for n, e in zip(names, emails, strict=True)]
     with ThreadPoolExecutor(50) as pool:

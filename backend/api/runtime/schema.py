@@ -62,6 +62,7 @@ USERNAME: Final[Schema] = {
 WRITABLE: Final[dict[str, Schema]] = {
     "email": {
         "type": "string",
+        "format": "email",
         "maxLength": 254,
         # RFC 5321's Mailbox with a Dot-string of at most 64 and a Domain; quoted local parts and
         # address literals are left out, as everywhere on the web.

@@ -182,7 +182,7 @@ def test_refuses_a_byte_order_mark(deliver: Any) -> None:
 
 @pytest.mark.parametrize("filler", ["x", "é", "😀"])
 @pytest.mark.parametrize("as_text", [True, False])
-def test_takes_64_kib_and_no_byte_more(filler: str, as_text: bool) -> None:  # noqa: FBT001 a parameter of the test
+def test_takes_64_kib_and_no_byte_more(filler: str, as_text: bool) -> None:
     def deliver(size: int) -> str | bytes:
         raw = of_size(size, filler)
         assert len(raw) == size

@@ -57,26 +57,26 @@ either_method = pytest.mark.parametrize("safe", [True, False], ids=["safe", "uns
 
 
 @either_method
-def test_no_condition_always_holds(safe: bool) -> None:  # noqa: FBT001 a parameter of the test
+def test_no_condition_always_holds(safe: bool) -> None:
     check(safe=safe)
 
 
 @either_method
 @pytest.mark.parametrize("value", STRONG + ANY)
-def test_if_match_holds(value: str, safe: bool) -> None:  # noqa: FBT001 a parameter of the test
+def test_if_match_holds(value: str, safe: bool) -> None:
     check(safe=safe, if_match=value)
 
 
 @either_method
 @pytest.mark.parametrize("value", WEAK + OTHER)
-def test_if_match_fails(value: str, safe: bool) -> None:  # noqa: FBT001 a parameter of the test
+def test_if_match_fails(value: str, safe: bool) -> None:
     with pytest.raises(PreconditionFailed):
         check(safe=safe, if_match=value)
 
 
 @either_method
 @pytest.mark.parametrize("value", OTHER)
-def test_if_none_match_holds(value: str, safe: bool) -> None:  # noqa: FBT001 a parameter of the test
+def test_if_none_match_holds(value: str, safe: bool) -> None:
     check(safe=safe, if_none_match=value)
 
 

@@ -1,0 +1,131 @@
+"""The calls over HTTP: what is asked, and what is answered."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import httpx
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, as far as the contract speaks of it."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    def json(self) -> Any:
+        """Raises ValueError where the body isn't JSON."""
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of one user. key: Idempotency-Key."""
+
+    method: str
+    username: str = ""
+    body: dict[str, Any] | None = None
+    key: str | None = None
+    if_match: str | None = None
+    if_none_match: str | None = None
+    is_escaped: bool = False
+    media_type: str = "application/json"
+
+    def send(self, client: httpx.Client) -> Reply:
+        """Answered by the deployed API."""
+        headers = {
+            "Content-Type": None if self.body is None else self.media_type,
+            "Idempotency-Key": self.key,
+            "If-Match": self.if_match,
+            "If-None-Match": self.if_none_match,
+        }
+        path = "/users"
+        if self.method != "POST":
+            path += "/" + quote(self.username, safe="" if self.is_escaped else "@+")
+        return _send(
+            client,
+            self.method,
+            path,
+            content=None if self.body is None else json.dumps(self.body),
+            headers={name: value for name, value in headers.items() if value is not None},
+        )
+
+
+@dataclass(frozen=True)
+class ListCall:
+    """A call of a page of users. bad: a query that is refused, or what is wrong with the cursor."""
+
+    method: str = "GET"
+    limit: str | None = None
+    cursor: str | None = None
+    username_prefix: str | None = None
+    status: str | None = None
+    email: str | None = None
+    bad: str | None = None
+
+    def send(self, client: httpx.Client) -> Reply:
+        """Answered by the deployed API."""
+        query = urlencode(self._parameters())
+        query = "&".join(filter(None, [query, self.bad]))
+        return _send(client, self.method, "/users" + (query and "?" + query))
+
+    @classmethod
+    def of_link(cls, link: str) -> "ListCall | None":
+        """What a Link to the next page leads to."""
+        target, separator, rest = link.partition(">")
+        parts = urlsplit(target.removeprefix("<"))
+        if not separator or rest != '; rel="next"' or (parts[:3]) != ("", "", "/users"):
+            return None
+        pairs = parse_qsl(parts.query, strict_parsing=True)
+        found = dict(pairs)
+        names = {"limit", "cursor", "username_prefix", "status", "email"}
+        if len(found) < len(pairs) or not names >= set(found):
+            return None
+        return cls(**found).normalized()
+
+    def next(self, cursor: str) -> "ListCall":
+        """The call of the page that follows."""
+        return replace(self, method="GET", cursor=cursor).normalized()
+
+    def normalized(self) -> "ListCall":
+        """Equal for calls that ask for the same."""
+        return replace(
+            self,
+            limit=self.limit or "25",
+            username_prefix=self.username_prefix and self.username_prefix.lower(),
+            email=self.email and self.email.lower(),
+        )
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it must be refused, whatever the cursor."""
+        return self.bad is not None
+
+    def filters(self) -> dict[str, str]:
+        """What a cursor belongs to."""
+        same = self.normalized()
+        found = {
+            "username_prefix": same.username_prefix,
+            "status": same.status,
+            "email": same.email,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _parameters(self) -> dict[str, str]:
+        found = {
+            "limit": self.limit,
+            "cursor": self.cursor,
+            "username_prefix": self.username_prefix,
+            "status": self.status,
+            "email": self.email,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _send(client: httpx.Client, method: str, path: str, **more: Any) -> Reply:
+    answer = client.request(method, path, **more)
+    return Reply(answer.status_code, answer.headers, answer.text)

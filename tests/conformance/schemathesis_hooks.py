@@ -1,0 +1,109 @@
+"""What schemathesis has to be told, and one check more than it has. Named in schemathesis.toml."""
+
+import itertools
+import re
+from importlib.resources import files
+from typing import Any, Final
+
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import Case, CheckContext, GenerationMode, HookContext, Response
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.meta import CoveragePhaseData, ExamplesPhaseData
+
+_ZONES: Final = files("tzdata").joinpath("zones").read_text("utf-8").split()
+schemathesis.openapi.format("iana-time-zone", st.sampled_from(_ZONES))
+
+_CONDITIONS: Final = ("If-Match", "If-None-Match")
+_EXAMPLES: Final = {"username": "jane", "email": "jane@example.com"}
+_created: Final = itertools.count()
+# Statuses that some problems give to a request which is valid by itself.
+_REASONS: Final = {400: "a cursor", 412: "a precondition", 422: "a key, a username, attributes"}
+
+
+@schemathesis.hook
+def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any]) -> None:
+    """Make the valid requests reach the calls' work."""
+    if case.meta is None:
+        return
+    tried = case.meta.phase.data
+    if isinstance(tried, CoveragePhaseData | ExamplesPhaseData):
+        _leave_out_examples(case, tried.parameter)
+        if case.method == "POST" and _is_valid(case):
+            _rename_the_example(case.body)
+    elif case.method in {"PUT", "PATCH"} and _is_valid(case):
+        # Else it is seldom the one in the path.
+        body: Any = case.body
+        if "username" in body:
+            body["username"] = case.path_parameters["username"]
+
+
+def _leave_out_examples(case: Case[Any], tried: str | None) -> None:
+    """Take examples away that only mean something where they come from, but what is tried.
+
+    Here every case has every parameter's: a key of another body, a cursor of other filters, a
+    precondition that fails. No valid body and no valid filter would ever be accepted.
+    """
+    if tried != "cursor" and (tried or _is_valid(case)):
+        case.query.pop("cursor", None)
+    for name in ("Idempotency-Key", *_CONDITIONS):
+        value = str(case.headers.get(name, ""))
+        if tried != name and _is_valid(case, ParameterLocation.HEADER):
+            case.headers.pop(name, None)
+        elif name in _CONDITIONS and re.fullmatch("[A-Za-z0-9]+", value) and _is_valid(case):
+            # Made of letters and digits alone, and sent as valid: it gets its quotes.
+            case.headers[name] = f'"{value}"'
+
+
+def _rename_the_example(body: Any) -> None:
+    """Else every user but the first would be refused, their names being taken."""
+    if number := next(_created):
+        for name, example in _EXAMPLES.items():
+            if body.get(name) == example:
+                body[name] = example.replace("jane", f"jane{number}")
+
+
+@schemathesis.check
+def refused_for_what_no_schema_can_say(
+    _ctx: CheckContext, response: Response, case: Case[Any]
+) -> bool | None:
+    """A valid request is refused for a reason that schemathesis.toml gives, and for no other."""
+    if response.status_code not in _REASONS or not case.meta or not _is_valid(case):
+        return None
+    match response.status_code:
+        case 400:
+            explained = "cursor" in (case.query or {})
+        case 412:
+            explained = any(name in (case.headers or {}) for name in _CONDITIONS)
+        case _:
+            explained = _is_explained(response.json(), case)
+    reason = _REASONS[response.status_code]
+    assert explained, f"{response.status_code} to a valid request is for {reason}"
+    return None
+
+
+def _is_explained(problem: dict[str, Any], case: Case[Any]) -> bool:
+    if problem["type"] == "/problems/idempotency-key-reused":
+        return "Idempotency-Key" in (case.headers or {})
+    return all(_is_beyond_schemas(fault["pointer"], case) for fault in problem["errors"])
+
+
+def _is_beyond_schemas(pointer: str, case: Case[Any]) -> bool:
+    body: Any = case.body
+    match pointer.split("/")[1:]:
+        case ["username"]:
+            username = str((case.path_parameters or {}).get("username"))
+            return "username" in body and str(body["username"]).lower() != username.lower()
+        case ["attributes"]:
+            return len(str(body["attributes"]).encode()) > 16 * 1024 or case.method == "PATCH"
+        case ["attributes", name]:
+            value = body["attributes"][name]
+            return isinstance(value, int) and not -(2**63) <= value < 2**64
+    return False
+
+
+def _is_valid(case: Case[Any], location: ParameterLocation | None = None) -> bool:
+    """Whether all of the request is, or the part at a location."""
+    assert case.meta is not None
+    part = case.meta.components.get(location) if location else case.meta.generation
+    return part is None or part.mode is GenerationMode.POSITIVE

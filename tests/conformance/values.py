@@ -1,0 +1,88 @@
+"""The few values that the random calls are made of, so that they often meet."""
+
+import json
+from typing import Any, Final
+
+READ_ONLY: Final = ("created_at", "updated_at", "version")
+ATTRIBUTES_MAX_BYTES: Final = 16 * 1024
+ATTRIBUTES_MAX: Final = 50
+
+# In the order of lists.
+USERNAMES: Final = ("ann", "ann+1", "ann.b", "bob", "cy@example.com")
+SPELLINGS: Final = (*USERNAMES, "ANN", "Ann.B", "Bob", "cY@example.COM")
+NO_USERNAMES: Final = ("-", "ann.", "ann b", "x" * 129)
+
+# Eight are within the limit of attributes, ten are beyond it, however one counts.
+_LONG: Final = "é" * 950
+
+# None: the member is there, and null.
+GOOD_VALUES: Final[dict[str, list[Any]]] = {
+    "username": list(SPELLINGS),
+    "email": ["a@example.com", "A@Example.com", "b@example.com", "c+d@example.com", None],
+    "status": ["active", "suspended", None],
+    "given_name": ["Zoë", "🙂", " ", None],
+    "family_name": ["O'Neil \\ \"", None],
+    "display_name": ["<b>", "x" * 256, None],
+    "phone_number": ["+4930123456", None],
+    "locale": ["en-US", "de", None],
+    "zoneinfo": ["Europe/Berlin", "UTC", None],
+    "country": ["DE", "FR", None],
+    "state": ["Berlin", "x" * 64, None],
+    "attributes": [
+        {},
+        {"n": 1},
+        {"n": 1.0},
+        {"n": True},
+        {"n": None},
+        {"f": 0.1, "s": "\x00", "t": ""},
+        {"i": 2**64 - 1, "j": -(2**63), "k": 2**70, "l": 1e308},
+        {f"a{i}": _LONG for i in range(5)},
+        {f"b{i}": _LONG for i in range(3)},
+        {f"c{i}": _LONG for i in range(2)},
+        {f"d{i}": i for i in range(45)},
+        None,
+    ],
+}
+BAD_ATTRIBUTE_NAMES: Final = frozenset({"a b", "x" * 65, "", "a/b~c"})
+BAD_ATTRIBUTE_VALUES: Final[list[Any]] = [[1], {"x": {}}, {"x": 1}, "x" * 2049, 2**64 + 1]
+BAD_VALUES: Final[dict[str, list[Any]]] = {
+    "username": ["-ann", "", 5, "ann b", "x" * 129],
+    "email": ["x", 5, "a@example.com ", "é@example.com"],
+    "status": ["gone", "Active", True],
+    "given_name": ["", "a\nb", "x" * 257, 1.5],
+    "family_name": ["\x7f", []],
+    "display_name": [{}],
+    "phone_number": ["123", "+0123456789"],
+    "locale": ["-", "en_US"],
+    "zoneinfo": ["Mars/Base", "europe/berlin"],
+    "country": ["XX", "de"],
+    "state": ["x" * 65],
+    "attributes": [[], "x", 1],
+}
+UNKNOWN_MEMBERS: Final = ("nickname", "user/name", "Email")
+
+KEYS: Final = ("k1", "k2", "!" * 255)
+BAD_KEYS: Final = ("", "a b", "x" * 256)
+BAD_CONDITIONS: Final = ("garbage", '"open', "W/", "*, *")
+
+PREFIXES: Final = ("a", "ann", "ANN.", "bob", "z")
+BAD_QUERIES: Final = (
+    "limit=0",
+    "limit=101",
+    "limit=1&limit=1",
+    "limit=%2B1",
+    "limit=",
+    "username_prefix=",
+    "username_prefix=-",
+    "status=gone",
+    "status=",
+    "email=x",
+    "cursor=",
+    "page=2",
+    "Limit=1",
+)
+
+
+def as_json(value: Any) -> str:
+    """Equal for equal values only: 1, 1.0 and true, which Python takes for equal, differ."""
+    return json.dumps(value, sort_keys=True)

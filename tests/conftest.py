@@ -1,0 +1,33 @@
+"""What the suites that need a deployed API share."""
+
+import os
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="the runs of ./scripts/verify")
+
+
+@pytest.fixture(scope="session")
+def is_long(request: pytest.FixtureRequest) -> bool:
+    """Whether thoroughness counts, not time."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> str:
+    """The address of a deployed API."""
+    return _variable("API_ENDPOINT")
+
+
+@pytest.fixture(scope="session")
+def authorization() -> dict[str, str]:
+    """Header fields with a token that allows everything, and is good until the last test."""
+    return {"Authorization": f"Bearer {_variable('API_TOKEN')}"}
+
+
+def _variable(name: str) -> str:
+    if name not in os.environ:
+        pytest.fail(f"Set {name}, or run ./scripts/sandbox -- .venv/bin/pytest ...", pytrace=False)
+    return os.environ[name]
