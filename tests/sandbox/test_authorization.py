@@ -3,6 +3,10 @@
 import base64
 import hmac
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from localcloud import emulator
-from tests.sandbox.conftest import Sandbox, token_of
+from tests.sandbox.conftest import ROOT, Sandbox, token_of
+from tests.sandbox.test_sandbox import endpoint_in
 
 READ, WRITE = "users/read", "users/write"
 BOTH = f"{READ} {WRITE}"
@@ -148,14 +153,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cloud(folder: Path, app: Path) -> Iterator[httpx.Client]:
-    """A client of a started sandbox, which sends no token by itself."""
-    port = emulator.free_port()
-    sandbox = Sandbox(folder, ["--port", str(port)], app=app)
+def sandbox(folder: Path, app: Path) -> Iterator[Sandbox]:
+    sandbox = Sandbox(folder, ["--port", str(emulator.free_port())], app=app)
     sandbox.read_until("Ctrl-C stops it")
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-        yield client
+    yield sandbox
     sandbox.terminate()
+
+
+@pytest.fixture(scope="module")
+def cloud(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    """A client of a started sandbox, which sends no token by itself."""
+    with httpx.Client(base_url=endpoint_in(sandbox.output), timeout=30) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +232,47 @@ def test_the_command_prints_a_token_and_nothing_else(
     assert cloud.get("/users", headers=_bearer(token)).status_code == 200
 
 
+def test_of_a_deployed_stack_it_asks_the_pools_own_domain(
+    cloud: httpx.Client, issuer: Issuer
+) -> None:
+    url, client, secret = _of_stack(cloud, "UserManagementBackend-Local").stdout.split()
+    assert re.fullmatch(
+        r"https://users-[0-9a-f-]{36}\.auth\.us-east-1\.amazoncognito\.com/oauth2/token", url
+    )
+    assert client == issuer.client
+    assert secret
+
+
+def test_it_says_what_is_wrong(cloud: httpx.Client, port: int) -> None:
+    nothing = [sys.executable, "-m", "localcloud.tokens"]
+    for command, sentence in (
+        ([*nothing, "--port", str(port)], f"No sandbox answers on port {port}: start ./scripts"),
+        (
+            [*nothing, "--port", str(cloud.base_url.port), "--scope", "users/delete"],
+            f"{cloud.base_url}/oauth2/token gives no token: 400 invalid_scope",
+        ),
+    ):
+        done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(sentence)
+    missing = _of_stack(cloud, "UserManagementBackend-Nobody")
+    assert "does not exist" in missing.stderr
+
+
+def test_no_token_and_no_secret_is_in_a_log(
+    cloud: httpx.Client, sandbox: Sandbox, folder: Path
+) -> None:
+    token = token_of(cloud.base_url.port)
+    assert cloud.get("/users", headers=_bearer(token)).status_code == 200
+    sandbox.read_until(r"^GET    /users +200")
+    *_, secret = _of_stack(cloud, "UserManagementBackend-Local").stdout.split()
+    logs = [path.read_text() for path in folder.glob("*.log")]
+    assert len(logs) > 2
+    for text in [*logs, sandbox.output]:
+        assert secret not in text
+        assert token.split(".")[1] not in text
+
+
 def test_the_repeat_of_another_caller_is_no_repeat(cloud: httpx.Client, issuer: Issuer) -> None:
     def create(subject: str) -> httpx.Response:
         headers = {**_bearer(issuer.token({"sub": subject})), "Idempotency-Key": "key"}
@@ -272,6 +322,24 @@ def test_the_access_is_logged(cloud: httpx.Client) -> None:
         if "AccessLogs" in group["logGroupName"]
     ]
     assert logs.describe_log_streams(logGroupName=group)["logStreams"]
+
+
+def _of_stack(cloud: httpx.Client, name: str) -> subprocess.CompletedProcess[str]:
+    """What is asked for a token of a stack. Its host is on the internet: nobody asks it here."""
+    program = (
+        "import sys; from localcloud import tokens; "
+        "tokens._ask = lambda url, client, *_: ' '.join((url, client.id, client.secret)); "
+        "sys.argv[1:] = ['--stack', sys.argv[1]]; tokens.main()"
+    )
+    environment = {**os.environ, **emulator.aws_environment(str(cloud.base_url))}
+    return subprocess.run(
+        [sys.executable, "-c", program, name],
+        check=False,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
 
 
 def _client(cloud: httpx.Client, service: Any) -> Any:
