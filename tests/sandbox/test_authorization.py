@@ -232,6 +232,14 @@ def test_the_command_prints_a_token_and_nothing_else(
     assert cloud.get("/users", headers=_bearer(token)).status_code == 200
 
 
+def test_the_request_that_the_sandbox_prints_works_when_it_is_pasted(sandbox: Sandbox) -> None:
+    [request] = re.findall(r"^  (curl .*?)\n\n", sandbox.output, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        ["/bin/sh", "-c", request], check=True, cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.startswith("HTTP/1.1 201 Created")
+
+
 def test_of_a_deployed_stack_it_asks_the_pools_own_domain(
     cloud: httpx.Client, issuer: Issuer
 ) -> None:
