@@ -8,7 +8,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
 
 from backend.api.bundling import HOST, LAMBDA_ARM64, Platform
-from backend.api.infrastructure import Domain, Throttle
+from backend.api.infrastructure import Domain
+from backend.api.stage import Throttle
 from backend.identity.infrastructure import Issuer
 
 APP_NAME: Final = "UserManagementBackend"
@@ -45,8 +46,8 @@ class Environment:
     throttle: how many requests each route lets through.
     list_throttle: how many of them may list users, which costs more than the rest.
     domain: a name of your own for the API, which then has no other; None for the one AWS gives it.
-    removal_policy: what becomes of users and logs when the stack is deleted.
-    deletion_protection: whether DynamoDB refuses to delete the table.
+    removal_policy: what becomes of users, logs and the user pool when the stack is deleted.
+    deletion_protection: whether DynamoDB refuses to delete the table, and Cognito the pool.
     point_in_time_recovery: whether the table can be restored to any second of the last 35 days.
     log_retention: how long logs are kept.
     """

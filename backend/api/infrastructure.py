@@ -1,6 +1,5 @@
 """The HTTP API, and the function that answers it."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +14,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from backend.api import bundling, cors, routes
+from backend.api import bundling, cors, routes, stage
+from backend.api.stage import Throttle
 
 # The version whose bytecode bundling.py makes.
 _PYTHON: Final = lambda_.Runtime.PYTHON_3_13
@@ -23,36 +23,6 @@ _PYTHON: Final = lambda_.Runtime.PYTHON_3_13
 _TIMEOUT: Final = cdk.Duration.seconds(20)
 # Lambda gives CPU by memory: 1,769 MB would be one whole processor.
 _MEMORY_MB: Final = 1024
-
-# What an investigation needs, and nothing personal but the address: the route and never the path,
-# which may name a user; no query, no header field.
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
-_ACCESS_LOG_FIELDS: Final[Mapping[str, str]] = {
-    "time": "$context.requestTimeEpoch",
-    "request_id": "$context.requestId",
-    "route": "$context.routeKey",
-    "status": "$context.status",
-    "milliseconds": "$context.responseLatency",
-    "error": "$context.error.responseType",
-    "integration_status": "$context.integrationStatus",
-    "integration_milliseconds": "$context.integrationLatency",
-    "integration_error": "$context.integrationErrorMessage",
-    "authorizer_error": "$context.authorizer.error",
-    "subject": "$context.authorizer.claims.sub",
-    "source_ip": "$context.identity.sourceIp",
-    "response_bytes": "$context.responseLength",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Throttle:
-    """How many requests pass; those beyond are answered with 429.
-
-    rate: each second, in the long run. burst: at once.
-    """
-
-    rate: int
-    burst: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +90,16 @@ class API(Construct):
             cdk.Tags.of(self.http_api).add(key, value)
         self.endpoint = f"https://{domain.name}" if domain else self.http_api.api_endpoint
         open_paths = routes.OPEN | routes.DOCS if open_docs else routes.OPEN
-        self._routes = self._add_routes(integration, open_paths)
+        added = self._add_routes(integration, open_paths)
         if cors_origins:
             self._let_pages_ask_first(integration)
-        self._configure_stage(access_logs, throttle, list_throttle)
+        stage.configure(
+            self.http_api,
+            access_logs=access_logs,
+            throttle=throttle,
+            route_throttles=dict.fromkeys(routes.LISTS, list_throttle),
+            routes=added,
+        )
 
     def _function(
         self, table_name: str, platform: bundling.Platform, log_group: logs.LogGroup
@@ -212,33 +188,3 @@ class API(Construct):
             integration=integration,
             authorizer=apigateway.HttpNoneAuthorizer(),
         )
-
-    def _configure_stage(
-        self, access_logs: logs.LogGroup, throttle: Throttle, list_throttle: Throttle
-    ) -> None:
-        assert self.http_api.default_stage  # noqa: S101 the API makes one
-        stage = self.http_api.default_stage.node.default_child
-        assert isinstance(stage, apigateway.CfnStage)  # noqa: S101
-        # By name: the group's own ARN ends in :*, which the gateway does not take.
-        destination = cdk.Stack.of(self).format_arn(
-            service="logs",
-            resource="log-group",
-            resource_name=access_logs.log_group_name,
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-        )
-        stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
-            destination_arn=destination, format=json.dumps(_ACCESS_LOG_FIELDS)
-        )
-        stage.default_route_settings = apigateway.CfnStage.RouteSettingsProperty(
-            throttling_rate_limit=throttle.rate, throttling_burst_limit=throttle.burst
-        )
-        # This one is a map of the routes' own names, in which the CDK changes no letter.
-        stage.route_settings = {
-            key: {
-                "ThrottlingRateLimit": list_throttle.rate,
-                "ThrottlingBurstLimit": list_throttle.burst,
-            }
-            for key in routes.LISTS
-        }
-        # A setting for a route that isn't there yet fails the deployment.
-        stage.node.add_dependency(*(self._routes[key] for key in routes.LISTS))

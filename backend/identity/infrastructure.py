@@ -32,7 +32,8 @@ class Identity(Construct):
 
     scopes: what a token may allow, each "resource/verb", with what it means.
     token_validity: how long a token is good; 5 minutes to a day.
-    removal_policy: what becomes of the pool, and with it of the secret, without the stack.
+    removal_policy: what becomes of it all when the stack is deleted. What stays can be the issuer
+        that another stack's environment names.
     deletion_protection: whether Cognito refuses to delete the pool.
     """
 
@@ -47,7 +48,7 @@ class Identity(Construct):
         deletion_protection: bool,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.user_pool = self._user_pool(removal_policy, deletion_protection=deletion_protection)
+        self.user_pool = self._user_pool(deletion_protection=deletion_protection)
         self._add_domain()
         self.client = self.user_pool.add_client(
             "Machine",
@@ -63,10 +64,12 @@ class Identity(Construct):
         # Not the pool's attribute ProviderURL: the local cloud has none.
         url = f"https://cognito-idp.{stack.region}.{stack.url_suffix}/{self.user_pool.user_pool_id}"
         self.issuer = Issuer(url=url, audience=(self.client.user_pool_client_id,))
+        # All alike: a pool that stays is of use to its callers with its client and its domain.
+        for resource in self.node.find_all():
+            if isinstance(resource, cdk.CfnResource):
+                resource.apply_removal_policy(removal_policy)
 
-    def _user_pool(
-        self, removal_policy: cdk.RemovalPolicy, *, deletion_protection: bool
-    ) -> cognito.UserPool:
+    def _user_pool(self, *, deletion_protection: bool) -> cognito.UserPool:
         # Nobody signs in. Should people be added one day, then these are where they begin.
         return cognito.UserPool(
             self,
@@ -84,7 +87,6 @@ class Identity(Construct):
             mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
             feature_plan=cognito.FeaturePlan.LITE,
             deletion_protection=deletion_protection,
-            removal_policy=removal_policy,
         )
 
     def _add_domain(self) -> None:

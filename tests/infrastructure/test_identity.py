@@ -21,16 +21,16 @@ RESOURCE_SERVER = "AWS::Cognito::UserPoolResourceServer"
 def test_the_pool_is_kept_as_the_environment_says_and_nobody_signs_up(
     name: str, policy: str, protection: str, templates: Mapping[str, Template]
 ) -> None:
-    templates[name].has_resource(
+    template = templates[name]
+    for kind in (POOL, CLIENT, DOMAIN, RESOURCE_SERVER):
+        [resource] = template.find_resources(kind).values()
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
+    template.has_resource_properties(
         POOL,
         {
-            "DeletionPolicy": policy,
-            "UpdateReplacePolicy": policy,
-            "Properties": {
-                "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": True},
-                "DeletionProtection": protection,
-                "MfaConfiguration": "ON",
-            },
+            "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": True},
+            "DeletionProtection": protection,
+            "MfaConfiguration": "ON",
         },
     )
 
