@@ -243,7 +243,7 @@ def test_an_operation_names_the_scope_of_its_kind(name: str) -> None:
         assert not {"401", "403"} & set(answers)
     else:
         # What tells of the API is open where a deployment opens it.
-        optional = [] if path.startswith("/users") else [{}]
+        optional: list[dict[str, list[str]]] = [] if path.startswith("/users") else [{}]
         assert security == [*optional, {"bearer": [scope]}]
         assert {"401", "403"} <= set(answers)
 
