@@ -213,6 +213,11 @@ class _States(RuleBasedStateMachine):
         if read.status == 200:
             self._judge(Call(method, name, read.json(), if_match=read.headers["ETag"]))
 
+    @rule(name=_spellings, numbers=st.lists(_one_of(values.NUMBERS), min_size=2, max_size=4))
+    def change_a_number(self, name: str, numbers: list[Any]) -> None:
+        for number in numbers:
+            self._judge(Call("PATCH", name, {"attributes": {"n": number}}))
+
     @rule(call=_pages, between=st.lists(_any_call, max_size=4))
     def walk(self, call: ListCall, between: list[Call]) -> None:
         next_page = self._judge_list(call)
