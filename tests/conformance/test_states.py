@@ -264,10 +264,7 @@ class _States(RuleBasedStateMachine):
     def do_at_once(self, calls: list[Call]) -> None:
         self._judge_at_once(calls)
 
-    @rule(
-        call=_any_call,
-        times=st.integers(2, _MOST_AT_ONCE),
-    )
+    @rule(call=_any_call, times=st.integers(2, _MOST_AT_ONCE))
     def do_the_same_at_once(self, call: Call, times: int) -> None:
         self._judge_at_once([call] * times)
 
@@ -385,28 +382,33 @@ def _serialized(
 
     Raises Wrong when no order does.
     """
-    for possible in _orders(model, done):
+    objections: dict[str, None] = {}
+    for possible in _orders(model, done, objections):
         try:
             for call, reply in seen:
                 possible.judge(call, reply)
-        except Wrong:
+        except Wrong as wrong:
+            objections[str(wrong)] = None
             continue
         return possible
     lines = [f"  {call}\n    {reply.status} {reply.text}" for call, reply in done]
     lines += [f"  then {call.username}: {reply.status} {reply.text}" for call, reply in seen]
-    raise Wrong("\n".join(["no serial order explains", *lines]))
+    raise Wrong("\n".join(["no serial order explains", *lines, "since", *objections]))
 
 
-def _orders(model: Model, done: list[tuple[Call, Reply]]) -> Iterator[Model]:
+def _orders(
+    model: Model, done: list[tuple[Call, Reply]], objections: dict[str, None]
+) -> Iterator[Model]:
     if not done:
         yield model
     for position, (call, reply) in enumerate(done):
         after = model.copy()
         try:
             after.judge(call, reply)
-        except Wrong:
+        except Wrong as wrong:
+            objections[str(wrong)] = None
             continue
-        yield from _orders(after, done[:position] + done[position + 1 :])
+        yield from _orders(after, done[:position] + done[position + 1 :], objections)
 
 
 def test_every_sequence_of_calls_is_answered_as_the_contract_says(
