@@ -19,7 +19,7 @@ def test_every_answer_is_as_the_document_says(
     command += ["docs/openapi.json", "--url", endpoint]
     command += ["--workers", "2"]
     # The gate says the same of the same code.
-    command += ["-n", "400"] if is_long else ["-n", "10", "--generation-deterministic"]
+    command += ["--max-examples", "400"] if is_long else ["--generation-deterministic"]
     with subprocess.Popen(
         command,
         cwd=ROOT,
