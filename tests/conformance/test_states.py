@@ -1,5 +1,6 @@
 """Random sequences of every call, by several clients at once, against a model of the contract."""
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # The longest that the gateway waits for the function, and a little.
 _TIMEOUT_SECONDS: Final = 31
 _MOST_AT_ONCE: Final = 5
+_SEQUENCES_BETWEEN_REPORTS: Final = 20
 
 _EVERY_PHASE_BUT_EXPLAIN: Final = [phase for phase in Phase if phase is not Phase.explain]
 _SHORT: Final = settings(
@@ -154,6 +156,11 @@ class _Run:
         self.counts: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
 
+    def begin_sequence(self) -> None:
+        self.counts["sequences"] += 1
+        if self.counts["sequences"] % _SEQUENCES_BETWEEN_REPORTS == 0:
+            sys.stdout.write(f"{self.summary()[0]}\n")
+
     def send(self, call: Call | ListCall) -> Reply:
         reply = call.send(self.client)
         kind = " list" if isinstance(call, ListCall) else ""
@@ -195,7 +202,7 @@ class _States(RuleBasedStateMachine):
         self._sent: list[Call] = []
         self._next_pages: list[ListCall] = []
         self._agrees = True
-        self._run.counts["sequences"] += 1
+        self._run.begin_sequence()
 
     @initialize(bodies=st.lists(_good, min_size=3, max_size=4))
     def begin(self, bodies: list[dict[str, Any]]) -> None:
