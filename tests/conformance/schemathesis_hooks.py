@@ -20,7 +20,13 @@ _EXAMPLES: Final = {"username": "jane", "email": "jane@example.com"}
 _AUTHORIZATION: Final = f"Bearer {os.environ['API_TOKEN']}"
 _created: Final = itertools.count()
 # Statuses that some problems give to a request which is valid by itself.
-_REASONS: Final = {400: "a cursor", 412: "a precondition", 422: "a key, a username, attributes"}
+_REASONS: Final = {
+    400: "a cursor",
+    412: "a precondition",
+    413: "its size",
+    422: "a key, a username, attributes",
+}
+_MAX_BYTES: Final = 64 * 1024
 
 
 @schemathesis.hook
@@ -80,6 +86,9 @@ def refused_for_what_no_schema_can_say(
             explained = "cursor" in (case.query or {})
         case 412:
             explained = any(name in (case.headers or {}) for name in _CONDITIONS)
+        case 413:
+            sent: Any = response.request.body
+            explained = len(sent) > _MAX_BYTES
         case _:
             explained = _is_explained(response.json(), case)
     reason = _REASONS[response.status_code]

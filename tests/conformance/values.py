@@ -43,6 +43,8 @@ GOOD_VALUES: Final[dict[str, list[Any]]] = {
         None,
     ],
 }
+# Different values, some of which Python takes for equal.
+NUMBERS: Final[list[Any]] = [1, 1.0, True, 0, 0.0, -0.0, False, "1"]
 BAD_ATTRIBUTE_NAMES: Final = frozenset({"a b", "x" * 65, "", "a/b~c"})
 BAD_ATTRIBUTE_VALUES: Final[list[Any]] = [[1], {"x": {}}, {"x": 1}, "x" * 2049, 2**64 + 1]
 BAD_VALUES: Final[dict[str, list[Any]]] = {

@@ -205,30 +205,37 @@ def test_a_name_and_an_email_are_taken_once(api: httpx.Client, new_name: Callabl
 
 
 @pytest.mark.parametrize("same", ["username", "email"])
-def test_fifty_creates_at_once_make_one_user(
+def test_many_creates_at_once_make_one_user(
     endpoint: str,
     authorization: dict[str, str],
     api: httpx.Client,
     new_name: Callable[[], str],
     same: str,
+    is_long: bool,
 ) -> None:
+    many = 50 if is_long else 20
     one = new_name()
-    names = [one] * 50 if same == "username" else [new_name() for _ in range(50)]
+    names = [one] * many if same == "username" else [new_name() for _ in range(many)]
     emails = (
-        [f"{one}@example.com"] * 50
+        [f"{one}@example.com"] * many
         if same == "email"
         else [f"{n}{i}@example.com" for i, n in enumerate(names)]
     )
 
     def create(body: dict[str, Any]) -> int:
-        # Fifty cold functions at once take a small machine longer than a gateway would wait.
-        url = f"{endpoint}/users"
-        return httpx.post(url, json=body, headers=authorization, timeout=120).status_code
+        headers = {**authorization, "Idempotency-Key": str(uuid.uuid4())}
+        while True:
+            # So many cold functions at once take a small machine longer than a gateway would wait.
+            answer = httpx.post(f"{endpoint}/users", json=body, headers=headers, timeout=120)
+            # Where many writers meet the contract allows 503, and with a key a repeat also tells
+            # who was done although it was not told so.
+            if answer.status_code != 503:
+                return answer.status_code
 
     bodies = [{"username": n, "email": e} for n, e in zip(names, emails, strict=True)]
-    with ThreadPoolExecutor(50) as pool:
+    with ThreadPoolExecutor(many) as pool:
         statuses = Counter(pool.map(create, bodies))
-    assert statuses == {201: 1, 409: 49}
+    assert statuses == {201: 1, 409: many - 1}
 
     [user] = [a.json() for a in map(api.get, [f"/users/{n}" for n in set(names)]) if a.is_success]
     # What the refused ones asked for is held by nobody.

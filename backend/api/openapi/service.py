@@ -67,6 +67,7 @@ def paths() -> dict[str, Any]:
                     "required": True,
                     "description": "A file's name.",
                     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 128},
+                    "example": "page.css",
                 }
             ],
             **path(
