@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import pages
@@ -64,7 +65,9 @@ class Client:
 
     def __init__(self) -> None:
         logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO())
-        self._api = UserAPI(InMemoryUsers(), logger)
+        self._api = UserAPI(
+            InMemoryUsers(), logger, EphemeralMetrics(namespace="Tests", service="users")
+        )
 
     def send(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
         answer = self._api(event(method, path, headers=headers), LambdaContext())
