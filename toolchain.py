@@ -24,13 +24,20 @@ _BUILD: Final = (
     'export PATH="$PWD/.venv/bin:$PATH"',
     "npx cdk synth --quiet --app '.venv/bin/python toolchain.py'",
 )
-# No user can have the name -, and the gateway's own 404 is no problem document: that answer can
-# only be the function's.
+_STATUS: Final = "curl --silent --show-error --retry 5 --output /dev/null --write-out"
 _SMOKE_TEST: Final = (
     'curl --fail --silent --show-error --retry 5 "$API_ENDPOINT/health"',
-    "answer=$(curl --silent --show-error --retry 5 --output /dev/null"
-    " --write-out '%{http_code} %{content_type}' \"$API_ENDPOINT/users/-\")",
-    'echo "$answer"',
+    f"answer=$({_STATUS} '%{{http_code}}' \"$API_ENDPOINT/users/-\")",
+    'echo "$answer without a token"',
+    'test "$answer" = 401',
+)
+# No user can have the name -, and the gateway's own 404 is no problem document: that answer can
+# only be the function's. The token is in no argument, which would show it to whoever looks.
+_SMOKE_TEST_WITH_TOKEN: Final = (
+    'API_TOKEN=$(./scripts/token --stack "$STACK")',
+    "answer=$(printf 'Authorization: Bearer %s' \"$API_TOKEN\" |"
+    f" {_STATUS} '%{{http_code}} %{{content_type}}' --header @- \"$API_ENDPOINT/users/-\")",
+    'echo "$answer with a token"',
     'test "$answer" = "404 application/problem+json"',
 )
 # Only the pipeline runs it, so package.json doesn't name it.
@@ -64,11 +71,16 @@ class Toolchain(cdk.Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
+        source = pipelines.CodePipelineSource.connection(
+            constants.SOURCE_REPOSITORY,
+            constants.SOURCE_BRANCH,
+            connection_arn=constants.SOURCE_CONNECTION_ARN,
+        )
         pipeline = pipelines.CodePipeline(
             self,
             "Pipeline",
             pipeline_type=codepipeline.PipelineType.V2,
-            synth=self._build(),
+            synth=self._build(source),
             self_mutation=True,
             cli_version=_cli_version(),
             cdk_assets_cli_version=_CDK_ASSETS_VERSION,
@@ -78,16 +90,11 @@ class Toolchain(cdk.Stack):
                 build_environment=codebuild.BuildEnvironment(build_image=_IMAGE)
             ),
         )
-        self._deploy(production, pipeline)
+        self._deploy(production, pipeline, source)
         pipeline.build_pipeline()
         self._permit_connection(pipeline.pipeline)
 
-    def _build(self) -> pipelines.ShellStep:
-        source = pipelines.CodePipelineSource.connection(
-            constants.SOURCE_REPOSITORY,
-            constants.SOURCE_BRANCH,
-            connection_arn=constants.SOURCE_CONNECTION_ARN,
-        )
+    def _build(self, source: pipelines.IFileSetProducer) -> pipelines.ShellStep:
         return pipelines.ShellStep("Build", input=source, commands=list(_BUILD))
 
     def _is_foreign(self, environment: constants.Environment) -> bool:
@@ -95,17 +102,53 @@ class Toolchain(cdk.Stack):
         account = environment.target and environment.target.account
         return account is not None and account != self.account
 
-    def _deploy(self, environment: constants.Environment, pipeline: pipelines.CodePipeline) -> None:
+    def _deploy(
+        self,
+        environment: constants.Environment,
+        pipeline: pipelines.CodePipeline,
+        source: pipelines.IFileSetProducer,
+    ) -> None:
         stage = cdk.Stage(self, environment.name)
         backend = Backend(
             stage, "Backend", environment=environment, stack_name=environment.stack_name
         )
-        smoke_test = pipelines.ShellStep(
+        # Another account's pool, and another issuer's tokens, are not the pipeline's to ask for.
+        has_token = environment.issuer is None and not self._is_foreign(environment)
+        smoke_test = pipelines.CodeBuildStep(
             "SmokeTest",
-            commands=list(_SMOKE_TEST),
+            input=source,
+            commands=[*_SMOKE_TEST, *(_SMOKE_TEST_WITH_TOKEN if has_token else ())],
+            env={"STACK": environment.stack_name},
             env_from_cfn_outputs={"API_ENDPOINT": backend.api_endpoint},
+            role_policy_statements=self._to_get_a_token(environment) if has_token else None,
         )
         pipeline.add_stage(stage, post=[smoke_test])
+
+    def _to_get_a_token(self, environment: constants.Environment) -> list[iam.PolicyStatement]:
+        """What ./scripts/token reads. The ids of the API and the pool are made when they are."""
+        region = environment.target.region if environment.target else None
+        region = region or self.region
+
+        def permit(*actions: str, resource: str) -> iam.PolicyStatement:
+            return iam.PolicyStatement(actions=list(actions), resources=[resource])
+
+        start, account = f"arn:{self.partition}", self.account
+        stack = f"stack/{environment.stack_name}/*"
+        return [
+            permit(
+                "cloudformation:ListStackResources",
+                resource=f"{start}:cloudformation:{region}:{account}:{stack}",
+            ),
+            permit(
+                "apigateway:GET",
+                resource=f"{start}:apigateway:{region}::/apis/*/authorizers",
+            ),
+            permit(
+                "cognito-idp:DescribeUserPool",
+                "cognito-idp:DescribeUserPoolClient",
+                resource=f"{start}:cognito-idp:{region}:{account}:userpool/*",
+            ),
+        ]
 
     def _permit_connection(self, pipeline: codepipeline.Pipeline) -> None:
         # The CDK grants this under the service's former name, which is not the connection's:

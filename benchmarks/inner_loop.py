@@ -52,11 +52,12 @@ def _measure(clone: Path) -> Iterator[Row]:
     yield _starts(clone, port, 3, "`./scripts/sandbox --fresh`", 15, "--fresh")
     yield _starts(clone, port, 3, "`./scripts/sandbox`", 15)
     with _serving(clone, port) as (_, output):
+        headers = _with_token(clone, port)
         yield _row(
             5,
             "an edit of a message, to the changed answer",
             2,
-            lambda run: _message(clone, port, run),
+            lambda run: _message(clone, port, headers, run),
         )
         yield _row(
             3,
@@ -115,13 +116,19 @@ def _serving(clone: Path, port: int, *options: str) -> Iterator[tuple[str, IO[st
             process.stderr.read()
 
 
-def _message(clone: Path, port: int, run: int) -> str:
+def _with_token(clone: Path, port: int) -> dict[str, str]:
+    command = ["./scripts/token", "--port", str(port)]
+    token = subprocess.run(command, check=True, cwd=clone, capture_output=True, text=True).stdout
+    return {"Authorization": f"Bearer {token.strip()}"}
+
+
+def _message(clone: Path, port: int, headers: dict[str, str], run: int) -> str:
     errors = clone / "backend/api/runtime/errors.py"
     was, now = "username." + "!" * run, "username." + "!" * (run + 1)
     errors.write_text(
         errors.read_text().replace(f"no user with this {was}", f"no user with this {now}")
     )
-    while now not in httpx.get(f"http://127.0.0.1:{port}/users/nobody").text:
+    while now not in httpx.get(f"http://127.0.0.1:{port}/users/nobody", headers=headers).text:
         time.sleep(0.02)
     return "notice, build, upload, start of the new version"
 

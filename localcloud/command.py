@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from localcloud import emulator, processes
+from localcloud import emulator, processes, tokens
 from localcloud.emulator import Emulator
 from localcloud.install import LOCAL
 from localcloud.processes import Interrupted, Interruption
@@ -36,8 +36,19 @@ def run(command: list[str], interruption: Interruption) -> int:
         cloud = Emulator(folder, emulator.free_port(), is_kept=False)
         stack.callback(cloud.stop)
         start(cloud, folder, interruption)
-        environment = {**os.environ, "API_ENDPOINT": cloud.endpoint}
+        token = _token(cloud.endpoint)
+        environment = {**os.environ, "API_ENDPOINT": cloud.endpoint, "API_TOKEN": token}
         return _run_command(command, environment, interruption)
+
+
+def _token(endpoint: str) -> str:
+    """One that outlasts the command; of an issuer that isn't the sandbox's own, the caller's."""
+    try:
+        return tokens.of_sandbox(endpoint)
+    except tokens.ForeignIssuer:
+        if given := os.environ.get("API_TOKEN"):
+            return given
+        raise
 
 
 def _remove_what_the_killed_left() -> None:

@@ -15,8 +15,9 @@ Deploys the stack onto a local cloud with the real CDK CLI, and serves the API u
 Needs no AWS account and no Docker, and never reaches AWS. The users stay for the next start.
 """
 _EPILOG: Final = """\
-With a COMMAND: runs it against an empty sandbox of its own on a free port, with API_ENDPOINT set
-and every AWS_* variable set to the local cloud, and exits with its status. Nothing is kept.
+With a COMMAND: runs it against an empty sandbox of its own on a free port, with API_ENDPOINT set,
+API_TOKEN set to a token that is good for a day, and every AWS_* variable set to the local cloud;
+exits with its status. Nothing is kept.
 """
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from localcloud import emulator
 from localcloud.activity import Activity
-from localcloud.emulator import Emulator
+from localcloud.emulator import PORT, Emulator
 from localcloud.hotswap import routes
 from localcloud.install import LOCAL
 from localcloud.live import LiveEdits, Watch
@@ -50,7 +50,7 @@ def serve(port: int, interruption: Interruption, *, fresh: bool) -> int:
             cloud.checkpoint()
 
         deployed()
-        _welcome(cloud.endpoint, time.monotonic() - started)
+        _welcome(cloud.endpoint, port, time.monotonic() - started)
         activity.begin()
         edits = LiveEdits(cloud, deployment, hotswap, deployed)
         try:
@@ -81,17 +81,20 @@ def _stop_and_say(cloud: Emulator) -> None:
     say(" the users are kept for the next start.")
 
 
-def _welcome(endpoint: str, seconds: float) -> None:
+def _welcome(endpoint: str, port: int, seconds: float) -> None:
     user = f"jane-{secrets.token_hex(2)}"  # so that the line works each time
+    token = "./scripts/token" if port == PORT else f"./scripts/token --port {port}"
     say(
         f"""Ready after {seconds:.1f} s: {endpoint}
 
 Create a user:
 
   curl -i {endpoint}/users -H 'Content-Type: application/json' \\
+    -H "Authorization: Bearer $({token})" \\
     -d '{{"username": "{user}", "email": "{user}@example.com"}}'
 
 Read and try the API in a browser: {endpoint}/docs
+Its field for a token takes what {token} prints.
 
 Ctrl-C stops it and keeps the users."""
     )

@@ -18,8 +18,16 @@ def is_long(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def endpoint() -> str:
     """The address of a deployed API."""
-    if "API_ENDPOINT" not in os.environ:
-        pytest.fail(
-            "Set API_ENDPOINT, or run ./scripts/sandbox -- .venv/bin/pytest ...", pytrace=False
-        )
-    return os.environ["API_ENDPOINT"]
+    return _variable("API_ENDPOINT")
+
+
+@pytest.fixture(scope="session")
+def authorization() -> dict[str, str]:
+    """Header fields with a token that allows everything, and is good until the last test."""
+    return {"Authorization": f"Bearer {_variable('API_TOKEN')}"}
+
+
+def _variable(name: str) -> str:
+    if name not in os.environ:
+        pytest.fail(f"Set {name}, or run ./scripts/sandbox -- .venv/bin/pytest ...", pytrace=False)
+    return os.environ[name]

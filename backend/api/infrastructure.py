@@ -1,17 +1,21 @@
 """The HTTP API, and the function that answers it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from backend.api import bundling
+from backend.api import bundling, cors, routes, stage
+from backend.api.stage import Throttle
 
 # The version whose bytecode bundling.py makes.
 _PYTHON: Final = lambda_.Runtime.PYTHON_3_13
@@ -20,64 +24,32 @@ _TIMEOUT: Final = cdk.Duration.seconds(20)
 # Lambda gives CPU by memory: 1,769 MB would be one whole processor.
 _MEMORY_MB: Final = 1024
 
-_READ: Final = (apigateway.HttpMethod.GET, apigateway.HttpMethod.HEAD)
-_ROUTES: Final[Mapping[str, tuple[apigateway.HttpMethod, ...]]] = {
-    "/users": (
-        apigateway.HttpMethod.GET,
-        apigateway.HttpMethod.HEAD,
-        apigateway.HttpMethod.POST,
-    ),
-    "/users/{username}": (
-        apigateway.HttpMethod.GET,
-        apigateway.HttpMethod.HEAD,
-        apigateway.HttpMethod.PUT,
-        apigateway.HttpMethod.PATCH,
-        apigateway.HttpMethod.DELETE,
-    ),
-    "/health": _READ,
-    "/openapi.json": _READ,
-    "/docs": _READ,
-    "/docs/{file}": _READ,
-    "/problems/{name}": _READ,
-}
 
-# What a page of another origin may send and read, beside what it always may.
-_CORS_METHODS: Final = (
-    apigateway.CorsHttpMethod.GET,
-    apigateway.CorsHttpMethod.HEAD,
-    apigateway.CorsHttpMethod.POST,
-    apigateway.CorsHttpMethod.PUT,
-    apigateway.CorsHttpMethod.PATCH,
-    apigateway.CorsHttpMethod.DELETE,
-)
-_CORS_REQUEST_HEADERS: Final = (
-    "authorization",
-    "content-type",
-    "idempotency-key",
-    "if-match",
-    "if-none-match",
-)
-_CORS_RESPONSE_HEADERS: Final = (
-    "accept-patch",
-    "allow",
-    "etag",
-    "idempotency-replayed",
-    "link",
-    "location",
-    "retry-after",
-    "x-request-id",
-)
-_CORS_MAX_AGE: Final = cdk.Duration.hours(1)
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """A domain name that is to lead to the API.
+
+    name: such as "api.example.com". certificate_arn: for it, in the stack's region.
+    """
+
+    name: str
+    certificate_arn: str
 
 
 class API(Construct):
     """An HTTP API in front of one function, called through its alias `live`.
 
+    `endpoint` is the address that its paths begin at, without a slash at its end.
+
     table_name: of the table that holds the users; the caller grants access to it.
     platform: what the function runs on.
     tags: of the HTTP API.
+    issuer_url, audience: whose access tokens it takes, and for whom those must have been issued.
+    open_docs: whether its documentation needs no token.
     cors_origins: whose pages may call it from a browser; the gateway answers their preflights.
-    log_retention: how long the function's logs are kept.
+    throttle: of every route; list_throttle: of those that list users.
+    domain: leads to it; its default address then does not any more.
+    log_retention: how long the function's logs and those of the access are kept.
     log_removal_policy: what becomes of them when the stack is deleted.
     """
 
@@ -89,20 +61,55 @@ class API(Construct):
         table_name: str,
         platform: bundling.Platform,
         tags: Mapping[str, str],
+        issuer_url: str,
+        audience: Sequence[str],
+        open_docs: bool,
         cors_origins: Sequence[str],
+        throttle: Throttle,
+        list_throttle: Throttle,
+        domain: Domain | None,
         log_retention: logs.RetentionDays,
         log_removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = logs.LogGroup(
-            self, "Logs", retention=log_retention, removal_policy=log_removal_policy
+        function_logs, access_logs = (
+            logs.LogGroup(self, name, retention=log_retention, removal_policy=log_removal_policy)
+            for name in ("Logs", "AccessLogs")
         )
+        self.function = self._function(table_name, platform, function_logs)
+        self.alias = lambda_.Alias(
+            self, "Alias", alias_name="live", version=self.function.current_version
+        )
+        authorizer = authorizers.HttpJwtAuthorizer(
+            "Authorizer", issuer_url, jwt_audience=list(audience)
+        )
+        integration = integrations.HttpLambdaIntegration("Integration", self.alias)
+        self.domain_name = self._domain_name(domain) if domain else None
+        self.http_api = self._http_api(authorizer, integration, cors_origins)
+        for key, value in tags.items():
+            cdk.Tags.of(self.http_api).add(key, value)
+        self.endpoint = f"https://{domain.name}" if domain else self.http_api.api_endpoint
+        open_paths = routes.OPEN | routes.DOCS if open_docs else routes.OPEN
+        added = self._add_routes(integration, open_paths)
+        if cors_origins:
+            self._let_pages_ask_first(integration)
+        stage.configure(
+            self.http_api,
+            access_logs=access_logs,
+            throttle=throttle,
+            route_throttles=dict.fromkeys(routes.LISTS, list_throttle),
+            routes=added,
+        )
+
+    def _function(
+        self, table_name: str, platform: bundling.Platform, log_group: logs.LogGroup
+    ) -> lambda_.Function:
         # A role of our own: the one that the CDK makes may write every log of the account.
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
         # By what went in, not by the archive's bytes: compression differs among machines.
         asset = bundling.build(bundling.RUNTIME, platform)
-        self.function = lambda_.Function(
+        return lambda_.Function(
             self,
             "Function",
             description="Answers the calls of the user API",
@@ -116,35 +123,68 @@ class API(Construct):
             log_group=log_group,
             role=role,
         )
-        self.alias = lambda_.Alias(
-            self, "Alias", alias_name="live", version=self.function.current_version
+
+    def _domain_name(self, domain: Domain) -> apigateway.DomainName:
+        certificate = acm.Certificate.from_certificate_arn(
+            self, "Certificate", domain.certificate_arn
         )
-        self.http_api = self._http_api(self.alias, cors_origins)
-        for key, value in tags.items():
-            cdk.Tags.of(self.http_api).add(key, value)
+        return apigateway.DomainName(
+            self,
+            "Domain",
+            domain_name=domain.name,
+            certificate=certificate,
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+        )
 
     def _http_api(
-        self, function: lambda_.IFunction, cors_origins: Sequence[str]
+        self,
+        authorizer: apigateway.IHttpRouteAuthorizer,
+        integration: apigateway.HttpRouteIntegration,
+        cors_origins: Sequence[str],
     ) -> apigateway.HttpApi:
-        integration = integrations.HttpLambdaIntegration("Integration", function)
-        # The default route answers what no other has: 404 and 405 as problems.
-        http_api = apigateway.HttpApi(
+        mapping = (
+            apigateway.DomainMappingOptions(domain_name=self.domain_name)
+            if self.domain_name
+            else None
+        )
+        # The default route answers what no other has: 404 and 405 as problems. It needs a token,
+        # and so does every route that doesn't say otherwise.
+        return apigateway.HttpApi(
             self,
             "HTTPAPI",
             api_name=cdk.Stack.of(self).stack_name,
             default_integration=integration,
-            cors_preflight=_cors(cors_origins) if cors_origins else None,
+            default_authorizer=authorizer,
+            cors_preflight=cors.options(cors_origins) if cors_origins else None,
+            default_domain_mapping=mapping,
+            disable_execute_api_endpoint=True if mapping else None,
         )
-        for path, methods in _ROUTES.items():
-            http_api.add_routes(path=path, methods=list(methods), integration=integration)
-        return http_api
 
+    def _add_routes(
+        self, integration: apigateway.HttpRouteIntegration, open_paths: Collection[str]
+    ) -> Mapping[str, apigateway.HttpRoute]:
+        """Returns them by their keys, such as "GET /users"."""
+        nobody = apigateway.HttpNoneAuthorizer()
+        added = {}
+        for path, methods in routes.ROUTES.items():
+            for method in methods:
+                [added[f"{method.value} {path}"]] = self.http_api.add_routes(
+                    path=path,
+                    methods=[method],
+                    integration=integration,
+                    authorizer=nobody if path in open_paths else None,
+                    authorization_scopes=None if path in open_paths else [routes.scope_for(method)],
+                )
+        return added
 
-def _cors(origins: Sequence[str]) -> apigateway.CorsPreflightOptions:
-    return apigateway.CorsPreflightOptions(
-        allow_origins=list(origins),
-        allow_methods=list(_CORS_METHODS),
-        allow_headers=list(_CORS_REQUEST_HEADERS),
-        expose_headers=list(_CORS_RESPONSE_HEADERS),
-        max_age=_CORS_MAX_AGE,
-    )
+    def _let_pages_ask_first(self, integration: apigateway.HttpRouteIntegration) -> None:
+        """Open a route for preflights, which carry no token: else the default route takes them.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+        """
+        self.http_api.add_routes(
+            path="/{proxy+}",
+            methods=[apigateway.HttpMethod.OPTIONS],
+            integration=integration,
+            authorizer=apigateway.HttpNoneAuthorizer(),
+        )

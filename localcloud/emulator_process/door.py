@@ -5,12 +5,15 @@ included, and because its address of the API is long:
 
 - A call that carries an AWS signature, or whose path begins with /_, is for the emulator. No
   browser makes one, so that what a browser sends is refused.
+- So are the two that Cognito has nobody sign: for a token, and for the keys that verify one, which
+  the API's authorizer asks for.
 - Every other call is for the API, whose paths begin at the root of the address.
 - Calls that name another host are refused: a page could have had its own name lead here.
 - The door itself answers at /_door, with the number of its process.
 """
 
 import os
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,6 +22,7 @@ type Scope = dict[str, Any]
 type Report = Callable[[dict[str, Any]], None]
 type App = Callable[[Scope, Any, Callable[[dict[str, Any]], Awaitable[None]]], Awaitable[None]]
 
+_KEYS = re.compile(r"/[\w-]+/\.well-known/jwks\.json")
 _REFUSAL = b"This is the local cloud's own door: pages in a browser and other hosts are refused.\n"
 
 
@@ -31,7 +35,9 @@ def behind_door(app: App, report: Report, *, port: str, api_id: str) -> App:
             await app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        is_for_cloud = scope["path"].startswith("/_") or _is_signed(scope, headers)
+        is_for_cloud = (
+            scope["path"].startswith("/_") or _is_signed(scope, headers) or _is_for_cognito(scope)
+        )
         if headers.get(b"host") not in hosts or (is_for_cloud and _is_from_browser(headers)):
             await _refuse(scope, send)
         elif scope["path"] == "/_door":
@@ -63,6 +69,15 @@ def _is_signed(scope: Scope, headers: dict[bytes, bytes]) -> bool:
         headers.get(b"authorization", b"").startswith(b"AWS4-HMAC-SHA256")
         or b"x-amz-signature=" in scope["query_string"].lower()
     )
+
+
+def _is_for_cognito(scope: Scope) -> bool:
+    match scope.get("method"), scope["path"]:
+        case "POST", "/oauth2/token":
+            return True
+        case "GET", path:
+            return _KEYS.fullmatch(path) is not None
+    return False
 
 
 def _is_from_browser(headers: dict[bytes, bytes]) -> bool:

@@ -419,11 +419,14 @@ def _orders(
 
 
 def test_every_sequence_of_calls_is_answered_as_the_contract_says(
-    endpoint: str, is_long: bool, closing_lines: list[str]
+    endpoint: str,
+    authorization: dict[str, str],
+    is_long: bool,
+    closing_lines: list[str],
 ) -> None:
     table = tables.find_table(endpoint)
     tables.empty(table)
-    with httpx.Client(base_url=endpoint, timeout=_TIMEOUT_SECONDS) as client:
+    with httpx.Client(base_url=endpoint, headers=authorization, timeout=_TIMEOUT_SECONDS) as client:
         run = _Run(client, table)
         try:
             states = type("States", (_States,), {"_run": run})

@@ -8,9 +8,9 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def api(endpoint: str) -> Iterator[httpx.Client]:
+def api(endpoint: str, authorization: dict[str, str]) -> Iterator[httpx.Client]:
     # The longest that the gateway waits for the function, and a little.
-    with httpx.Client(base_url=endpoint, timeout=31) as client:
+    with httpx.Client(base_url=endpoint, headers=authorization, timeout=31) as client:
         yield client
 
 

@@ -29,7 +29,7 @@ type Send = Callable[..., Answer]
 
 
 @pytest.fixture
-def send(endpoint: str) -> Send:
+def send(endpoint: str, authorization: dict[str, str]) -> Send:
     """Sends a request target as it is: other clients normalize it."""
     parts = urlsplit(endpoint)
 
@@ -42,10 +42,11 @@ def send(endpoint: str) -> Send:
         scheme = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
         connection = scheme[parts.scheme](parts.netloc, timeout=31)
         try:
-            connection.request(method, parts.path + target, body, headers or {})
+            fields = {**authorization, **(headers or {})}
+            connection.request(method, parts.path + target, body, fields)
             answer = connection.getresponse()
-            fields = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, fields, answer.read())
+            received = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, received, answer.read())
         finally:
             connection.close()
 

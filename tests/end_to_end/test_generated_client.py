@@ -56,9 +56,14 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def generated(package: Path, endpoint: str) -> Iterator[GeneratedClient]:
+def generated(
+    package: Path, endpoint: str, authorization: dict[str, str]
+) -> Iterator[GeneratedClient]:
     module = importlib.import_module(f"{_PACKAGE}.client")
-    with module.Client(base_url=endpoint, timeout=httpx.Timeout(31)) as client:
+    scheme, token = authorization["Authorization"].split()
+    with module.AuthenticatedClient(
+        base_url=endpoint, prefix=scheme, token=token, timeout=httpx.Timeout(31)
+    ) as client:
         yield GeneratedClient(client)
 
 

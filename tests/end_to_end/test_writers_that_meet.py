@@ -12,7 +12,9 @@ _TRIES = 20
 _TIMEOUT_SECONDS = 120
 
 
-def test_no_update_is_lost(endpoint: str, api: httpx.Client, name: str, is_long: bool) -> None:
+def test_no_update_is_lost(
+    endpoint: str, authorization: dict[str, str], api: httpx.Client, name: str, is_long: bool
+) -> None:
     updates = 100 if is_long else 3
     created = api.post("/users", json={"username": name, "attributes": {"counter": 0}})
     assert created.status_code == 201
@@ -20,7 +22,9 @@ def test_no_update_is_lost(endpoint: str, api: httpx.Client, name: str, is_long:
     def count(_client: int) -> Counter[int]:
         """Add to the counter, each time to what was read; the statuses that it took."""
         statuses: Counter[int] = Counter()
-        with httpx.Client(base_url=endpoint, timeout=_TIMEOUT_SECONDS) as client:
+        with httpx.Client(
+            base_url=endpoint, headers=authorization, timeout=_TIMEOUT_SECONDS
+        ) as client:
             while statuses[200] < updates:
                 read = client.get(f"/users/{name}")
                 assert read.status_code == 200, read.text
@@ -43,7 +47,7 @@ def test_no_update_is_lost(endpoint: str, api: httpx.Client, name: str, is_long:
 
 
 def test_one_key_at_once_makes_one_user(
-    endpoint: str, api: httpx.Client, new_name: Callable[[], str]
+    endpoint: str, authorization: dict[str, str], api: httpx.Client, new_name: Callable[[], str]
 ) -> None:
     name = new_name()
     body = {"username": name, "email": f"{name}@example.com"}
@@ -52,7 +56,7 @@ def test_one_key_at_once_makes_one_user(
         return httpx.post(
             f"{endpoint}/users",
             json=body,
-            headers={"Idempotency-Key": f"key-{name}"},
+            headers={**authorization, "Idempotency-Key": f"key-{name}"},
             timeout=_TIMEOUT_SECONDS,
         )
 

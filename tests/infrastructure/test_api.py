@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from aws_cdk.assertions import Match, Template
 
 import table
 from backend.api.bundling import HOST, PYTHON_VERSION
+from backend.api.infrastructure import Domain
 from backend.component import Backend
 from constants import LOCAL
 from localcloud.emulator import API_ID
@@ -19,6 +21,9 @@ INTEGRATION = "AWS::ApiGatewayV2::Integration"
 LOG_GROUP = "AWS::Logs::LogGroup"
 PERMISSION = "AWS::Lambda::Permission"
 ROUTE = "AWS::ApiGatewayV2::Route"
+STAGE = "AWS::ApiGatewayV2::Stage"
+
+CERTIFICATE = "arn:aws:acm:us-east-1:111111111111:certificate/00000000-0000-0000-0000-000000000000"
 
 GATEWAY_TIMEOUT_SECONDS = 30
 
@@ -134,17 +139,101 @@ def test_no_concurrency_is_reserved(template: Template) -> None:
 def test_logs_are_kept_as_long_as_the_environment_says(
     name: str, days: int, policy: str, templates: Mapping[str, Template]
 ) -> None:
+    groups = templates[name].find_resources(LOG_GROUP)
+    assert len(groups) == 2
+    for group in groups.values():
+        assert group["Properties"] == {"RetentionInDays": days}
+        assert (group["DeletionPolicy"], group["UpdateReplacePolicy"]) == (policy, policy)
+
+
+def test_the_function_and_the_gateway_have_a_log_group_each(template: Template) -> None:
+    groups = set(template.find_resources(LOG_GROUP))
+    of_function = _properties(template, FUNCTION)["LoggingConfig"]["LogGroup"]["Ref"]
+    *_, last = _properties(template, STAGE)["AccessLogSettings"]["DestinationArn"]["Fn::Join"][1]
+    assert {of_function, last["Ref"]} == groups
+    assert of_function != last["Ref"]
+
+
+def test_the_access_log_has_what_an_investigation_needs_and_nothing_of_a_user(
+    template: Template,
+) -> None:
+    log_format = _properties(template, STAGE)["AccessLogSettings"]["Format"]
+    variables = set(json.loads(log_format).values())  # one line of JSON for each request
+    assert "\n" not in log_format
+    assert {
+        "$context.requestId",
+        "$context.routeKey",
+        "$context.status",
+        "$context.responseLatency",
+        "$context.integrationLatency",
+        "$context.integrationErrorMessage",
+        "$context.authorizer.claims.sub",
+        "$context.identity.sourceIp",
+    } <= variables
+    # The path may name a user, as may whatever else a client may write as it wants.
+    assert not variables & {"$context.path", "$context.identity.userAgent", "$context.protocol"}
+    assert not [v for v in variables if v.startswith(("$request", "$context.authorizer.claims.e"))]
+
+
+@pytest.mark.parametrize(
+    ("name", "every", "lists"),
+    [
+        ("local", (100, 200), (20, 40)),
+        ("sandbox", (100, 200), (20, 40)),
+        ("production", (1000, 500), (100, 50)),
+    ],
+)
+def test_requests_are_throttled_and_lists_more_than_others(
+    name: str, every: tuple[int, int], lists: tuple[int, int], templates: Mapping[str, Template]
+) -> None:
     template = templates[name]
-    [logs] = template.find_resources(LOG_GROUP)
-    template.has_resource(
-        LOG_GROUP,
+    [stage] = template.find_resources(STAGE).values()
+    names = ("ThrottlingRateLimit", "ThrottlingBurstLimit")
+    settings = dict(zip(names, lists, strict=True))
+    assert stage["Properties"]["DefaultRouteSettings"] == dict(zip(names, every, strict=True))
+    assert stage["Properties"]["RouteSettings"] == {
+        "GET /users": settings,
+        "HEAD /users": settings,
+    }
+    # The gateway refuses settings for routes that aren't there yet.
+    routes = template.find_resources(ROUTE)
+    first = {
+        routes[name]["Properties"]["RouteKey"] for name in stage["DependsOn"] if name in routes
+    }
+    assert first == {"GET /users", "HEAD /users"}
+
+
+def test_without_a_domain_the_default_address_is_open(template: Template) -> None:
+    template.has_resource_properties(API, {"DisableExecuteApiEndpoint": Match.absent()})
+    template.resource_count_is("AWS::ApiGatewayV2::DomainName", 0)
+
+
+def test_a_domain_leads_to_the_api_and_its_default_address_does_not() -> None:
+    domain = Domain(name="api.example.com", certificate_arn=CERTIFICATE)
+    environment = dataclasses.replace(LOCAL, domain=domain)
+    template = Template.from_stack(Backend(cdk.Stack(), "Backend", environment=environment))
+    [api] = template.find_resources(API)
+    [name] = template.find_resources("AWS::ApiGatewayV2::DomainName")
+    template.has_resource_properties(API, {"DisableExecuteApiEndpoint": True})
+    template.has_resource_properties(
+        "AWS::ApiGatewayV2::DomainName",
         {
-            "Properties": {"RetentionInDays": days},
-            "DeletionPolicy": policy,
-            "UpdateReplacePolicy": policy,
+            "DomainName": "api.example.com",
+            "DomainNameConfigurations": [
+                {
+                    "CertificateArn": CERTIFICATE,
+                    "EndpointType": "REGIONAL",
+                    "SecurityPolicy": "TLS_1_2",
+                }
+            ],
         },
     )
-    template.has_resource_properties(FUNCTION, {"LoggingConfig": {"LogGroup": {"Ref": logs}}})
+    template.has_resource_properties(
+        "AWS::ApiGatewayV2::ApiMapping",
+        {"ApiId": {"Ref": api}, "DomainName": {"Ref": name}, "Stage": "$default"},
+    )
+    template.has_output("APIEndpoint", {"Value": "https://api.example.com"})
+    template.has_output("DomainTarget", {"Value": {"Fn::GetAtt": [name, "RegionalDomainName"]}})
 
 
 def test_only_the_local_api_has_an_id_of_its_own(templates: Mapping[str, Template]) -> None:

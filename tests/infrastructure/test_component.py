@@ -14,7 +14,7 @@ ROLE = "AWS::IAM::Role"
 def test_the_function_may_do_just_what_it_does(template: Template) -> None:
     [function] = template.find_resources("AWS::Lambda::Function").values()
     [table] = template.find_resources("AWS::DynamoDB::GlobalTable")
-    [logs] = template.find_resources("AWS::Logs::LogGroup")
+    logs = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
     role = function["Properties"]["Role"]["Fn::GetAtt"][0]
     statements = [
         statement

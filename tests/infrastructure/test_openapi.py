@@ -38,7 +38,7 @@ def required(name: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": True, "schema": {"type": "string"}}
 
 
-ONLY_A_TOKEN = [{"bearer": ["users/write"]}]
+ANOTHER_SCOPE = [{"bearer": ["users/admin"]}]
 
 BREAKING: dict[str, Change] = {
     "an operation is gone": lambda d: d["paths"]["/users/{username}"].pop("delete"),
@@ -96,8 +96,10 @@ BREAKING: dict[str, Change] = {
         required("tenant")
     ),
     "a parameter is needed": lambda d: parameter(d, "Idempotency-Key").update(required=True),
-    "a token is needed": lambda d: operation(d, "POST /users").update(security=ONLY_A_TOKEN),
-    "a token is needed everywhere": lambda d: d.update(security=[{"bearer": ["users/read"]}]),
+    "a token is needed": lambda d: operation(d, "GET /health").update(security=ANOTHER_SCOPE),
+    "a token is always needed": lambda d: operation(d, "GET /docs").update(security=d["security"]),
+    "another scope is needed": lambda d: operation(d, "POST /users").update(security=ANOTHER_SCOPE),
+    "another scope is needed everywhere": lambda d: d.update(security=ANOTHER_SCOPE),
 }
 
 HARMLESS: dict[str, Change] = {
@@ -124,6 +126,7 @@ HARMLESS: dict[str, Change] = {
         "content"
     ].update({"application/vnd.user+json": {"schema": {"$ref": "#/components/schemas/NewUser"}}}),
     "a page may be larger": lambda d: parameter(d, "limit")["schema"].update(maximum=200),
+    "no token is needed": lambda d: operation(d, "GET /users").update(security=[]),
     "a member may be longer": lambda d: members(d, "NewUser")["given_name"].update(maxLength=512),
     "a member is not needed any more": lambda d: schema(d, "NewUser")["required"].clear(),
     "other words": lambda d: schema(d, "User").update(description="One of the users."),
@@ -160,6 +163,14 @@ def test_the_operations_are_the_routes_beside_the_default(
         for method in item.keys() & METHODS
     }
     assert operations == routes - {"$default"}
+
+
+def test_a_route_lets_in_whom_the_document_says(made: Document, template: Template) -> None:
+    for route in (r["Properties"] for r in template.find_resources(ROUTE).values()):
+        if route["RouteKey"] != "$default":
+            security = operation(made, route["RouteKey"]).get("security", made["security"])
+            scopes = route.get("AuthorizationScopes")
+            assert ({"bearer": scopes} if scopes else {}) in (security or [{}])
 
 
 def test_the_lint_finds_nothing(made: Document, tmp_path: Path) -> None:

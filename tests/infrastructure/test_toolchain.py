@@ -4,7 +4,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 import constants
+from backend.identity.infrastructure import Issuer
 from localcloud.install import ROOT
 from toolchain import Toolchain
 
@@ -22,6 +23,20 @@ PROJECT = "AWS::CodeBuild::Project"
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+TOKEN = "header.payload.signature"  # noqa: S105 nobody checks it
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What answers: each a status and a media type; and what prints a token."""
+
+    health: tuple[int, str] = (200, JSON)
+    without: tuple[int, str] = (401, JSON)
+    user: tuple[int, str] = (404, PROBLEM)
+    command: str = f"echo {TOKEN}"
+
+
+HEALTHY = Deployed()
 
 
 @pytest.fixture
@@ -110,24 +125,77 @@ def test_the_smoke_test_asks_what_was_deployed(pipeline: Template, smoke_test: l
     assert all("$API_ENDPOINT" in command for command in smoke_test if "curl" in command)
 
 
-def test_the_smoke_test_passes_where_the_function_answers(smoke_test: list[str]) -> None:
-    done = _run(smoke_test, health=(200, JSON), user=(404, PROBLEM))
+def test_the_smoke_test_passes_where_a_token_leads_to_the_function(
+    smoke_test: list[str], tmp_path: Path
+) -> None:
+    done = _run(smoke_test, tmp_path, HEALTHY)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
-    ("health", "user"),
+    "change",
     [
-        pytest.param((404, JSON), (404, PROBLEM), id="unhealthy"),
-        pytest.param((200, JSON), (404, JSON), id="the gateway's own 404"),
-        pytest.param((200, JSON), (200, JSON), id="a user whom nobody made"),
-        pytest.param((200, JSON), (400, PROBLEM), id="another problem"),
+        pytest.param({"health": (404, JSON)}, id="unhealthy"),
+        pytest.param({"without": (404, PROBLEM)}, id="open to everybody"),
+        pytest.param({"without": (403, JSON)}, id="closed by something else"),
+        pytest.param({"user": (401, JSON)}, id="its own token is not taken"),
+        pytest.param({"user": (404, JSON)}, id="the gateway's own 404"),
+        pytest.param({"user": (200, JSON)}, id="a user whom nobody made"),
+        pytest.param({"user": (400, PROBLEM)}, id="another problem"),
+        pytest.param({"command": "exit 1"}, id="no token"),
     ],
 )
 def test_the_smoke_test_can_fail(
-    health: tuple[int, str], user: tuple[int, str], smoke_test: list[str]
+    change: dict[str, Any], smoke_test: list[str], tmp_path: Path
 ) -> None:
-    assert _run(smoke_test, health=health, user=user).returncode != 0
+    assert _run(smoke_test, tmp_path, replace(HEALTHY, **change)).returncode != 0
+
+
+def test_the_smoke_test_shows_no_token(smoke_test: list[str], tmp_path: Path) -> None:
+    done = _run(smoke_test, tmp_path, HEALTHY)
+    assert TOKEN not in done.stdout + done.stderr
+
+
+def test_the_smoke_test_may_read_what_a_token_takes(pipeline: Template) -> None:
+    [project] = [n for n, p in pipeline.find_resources(PROJECT).items() if _is(p, "SmokeTest")]
+    [role] = pipeline.find_resources(PROJECT)[project]["Properties"]["ServiceRole"]["Fn::GetAtt"][
+        :1
+    ]
+    statements = [
+        statement
+        for policy in pipeline.find_resources("AWS::IAM::Policy").values()
+        if {"Ref": role} in policy["Properties"]["Roles"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    for action in ("cloudformation:ListStackResources", "apigateway:GET"):
+        assert [s for s in statements if s["Action"] == action]
+    assert [
+        s
+        for s in statements
+        if s["Action"] == ["cognito-idp:DescribeUserPool", "cognito-idp:DescribeUserPoolClient"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"target": cdk.Environment(account="222222222222", region="eu-west-1")},
+        {"issuer": Issuer(url="https://login.example.com", audience=("users",))},
+    ],
+)
+def test_the_pipeline_asks_for_no_token_where_it_is_not_its_own(
+    change: dict[str, Any], context: dict[str, Any]
+) -> None:
+    stack = Toolchain(
+        cdk.App(context=context),
+        "Toolchain",
+        production=replace(constants.PRODUCTION, **change),
+        env=cdk.Environment(account="111111111111", region="eu-west-1"),
+    )
+    commands = _commands(Template.from_stack(stack), "SmokeTest")
+    assert 'test "$answer" = 401' in commands
+    assert not [command for command in commands if "token" in command.split()[0]]
+    assert "scripts/token" not in str(commands)
 
 
 @pytest.mark.parametrize(("account", "keys"), [("111111111111", 0), ("222222222222", 1), (None, 0)])
@@ -146,24 +214,31 @@ def test_only_another_account_needs_a_key(
     Template.from_stack(stack).resource_count_is("AWS::KMS::Key", keys)
 
 
-def _run(
-    commands: list[str], *, health: tuple[int, str], user: tuple[int, str]
-) -> subprocess.CompletedProcess[str]:
-    with _server({"/health": health, "/users/-": user}) as endpoint:
+def _run(commands: list[str], folder: Path, deployed: Deployed) -> subprocess.CompletedProcess[str]:
+    script = folder / "scripts" / "token"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\ntest "$*" = "--stack NAME" || exit 2\n{deployed.command}\n')
+    script.chmod(0o755)
+    with _server(deployed) as endpoint:
         return subprocess.run(
             ["/bin/sh", "-ec", "\n".join(commands)],  # CodeBuild too stops at what fails
             check=False,
             capture_output=True,
             text=True,
-            env={"PATH": os.defpath, "API_ENDPOINT": endpoint},
+            cwd=folder,
+            env={"PATH": os.defpath, "API_ENDPOINT": endpoint, "STACK": "NAME"},
         )
 
 
 @contextmanager
-def _server(answers: dict[str, tuple[int, str]]) -> Iterator[str]:
+def _server(deployed: Deployed) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, content_type = answers[self.path]
+            has_token = self.headers["Authorization"] == f"Bearer {TOKEN}"
+            status, content_type = {
+                "/health": deployed.health,
+                "/users/-": deployed.user if has_token else deployed.without,
+            }[self.path]
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", "2")
@@ -190,12 +265,14 @@ def _action(template: Template, stage_name: str, index: int) -> dict[str, Any]:
 
 def _commands(template: Template, step: str) -> list[str]:
     [project] = [
-        project
-        for project in template.find_resources(PROJECT).values()
-        if project["Properties"]["Description"].endswith(f"/{step}")
+        project for project in template.find_resources(PROJECT).values() if _is(project, step)
     ]
     commands: list[str] = _phases(project)["build"]["commands"]
     return commands
+
+
+def _is(project: Mapping[str, Any], step: str) -> bool:
+    return str(project["Properties"]["Description"]).endswith(f"/{step}")
 
 
 def _phases(project: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from localcloud import emulator
-from tests.sandbox.conftest import ROOT, Sandbox
+from tests.sandbox.conftest import ROOT, Sandbox, with_token
 
 RUNTIME = Path("backend/api/runtime")
 
@@ -51,6 +52,7 @@ class Checkout:
         arguments = ["--port", str(self.port)]
         self.sandbox = Sandbox(self.folder, arguments, command=self.command("sandbox"))
         self.sandbox.read_until("Ctrl-C stops it")
+        self._token = with_token(self.port)
 
     def command(self, module: str) -> list[str]:
         """What runs a module of localcloud, as the scripts do."""
@@ -85,11 +87,15 @@ class Checkout:
         return self.sandbox.output[before:]
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30)
+        return self.request("GET", path)
 
     def post(self, path: str, document: object) -> httpx.Response:
-        return httpx.post(f"http://127.0.0.1:{self.port}{path}", json=document, timeout=30)
+        return self.request("POST", path, json=document)
 
-    def request(self, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
+    def request(
+        self, method: str, path: str, headers: dict[str, str] | None = None, **options: Any
+    ) -> httpx.Response:
+        """Send a request with a token."""
         url = f"http://127.0.0.1:{self.port}{path}"
-        return httpx.request(method, url, headers=headers, timeout=30)
+        fields = {**self._token, **(headers or {})}
+        return httpx.request(method, url, headers=fields, timeout=30, **options)

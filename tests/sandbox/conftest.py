@@ -112,6 +112,19 @@ class Sandbox:
         return [" ".join(process.cmdline()) for process in alive]
 
 
+def token_of(port: int | None, *options: str) -> str:
+    """What ./scripts/token prints."""
+    command = [sys.executable, "-m", "localcloud.tokens", "--port", str(port), *options]
+    return subprocess.run(
+        command, check=True, cwd=ROOT, capture_output=True, text=True, timeout=_START_SECONDS
+    ).stdout.strip()
+
+
+def with_token(port: int | None) -> dict[str, str]:
+    """Header fields of a caller who may do everything."""
+    return {"Authorization": f"Bearer {token_of(port)}"}
+
+
 type Start = Callable[..., Sandbox]
 
 
@@ -144,11 +157,12 @@ def start(tmp_path: Path, app: Path) -> Iterator[Start]:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory, app: Path) -> Iterator[httpx.Client]:
-    """A client of a started sandbox, whose address is its base_url."""
+    """A client of a started sandbox, whose address is its base_url; it sends a token."""
     port = emulator.free_port()
     sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"), ["--port", str(port)], app=app)
     sandbox.read_until("Ctrl-C stops it")
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+    headers = with_token(port)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
         yield client
     sandbox.terminate()
 

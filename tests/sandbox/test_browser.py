@@ -201,7 +201,7 @@ def test_no_page_reaches_the_cloud(
     assert {x.attempt: x.status for x in attacker.exchanges if x.status != 403} == {
         f"{label} {host} {attempt}": status
         for host in ("127.0.0.1", "localhost")
-        for attempt, status in (("harmless", 200), ("unsigned", 404))
+        for attempt, status in (("harmless", 200), ("unsigned", 401))
     }
     assert set(result["learnt"]) <= {"nothing", 403}
     assert inventory() == before

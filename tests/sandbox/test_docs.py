@@ -9,8 +9,8 @@ import pytest
 from localcloud.install import LOCAL
 from problems import INTERNAL_ERROR, PROBLEM_TYPES
 from tests.browser import browser
+from tests.sandbox.conftest import token_of
 
-TOKEN = "header.payload.signature"  # noqa: S105 nobody checks it
 USERNAME = "jane"
 
 # For the README, once it looks as it should: docs/docs-page.png.
@@ -43,6 +43,16 @@ HELPERS = """
 const call = (method, path) => page.locator(`.opblock-${method}`)
   .filter({ has: page.locator(`[data-path="${path}"]`) });
 
+const dialog = page.locator(".dialog-ux");
+const authorize = page.locator(".auth-wrapper > .authorize");
+
+async function fillIn(token) {
+  await authorize.click();
+  await dialog.locator("input").fill(token);
+  await dialog.locator(".modal-btn.authorize").click();
+  await dialog.locator(".btn-done").click();
+}
+
 async function execute(call) {
   await call.locator(".execute").click();
   const answer = call.locator(".live-responses-table tbody .response");
@@ -57,12 +67,7 @@ async function execute(call) {
 TRY = """
 await page.setViewportSize({ width: 1100, height: 1400 });
 await page.goto(values.page);
-const dialog = page.locator(".dialog-ux");
-const authorize = page.locator(".auth-wrapper > .authorize");
-await authorize.click();
-await dialog.locator("input").fill(values.token);
-await dialog.locator(".modal-btn.authorize").click();
-await dialog.locator(".btn-done").click();
+await fillIn(values.token);
 
 const post = call("post", "/users");
 await post.locator(".opblock-summary-control").click();
@@ -99,13 +104,20 @@ return {
 
 
 @pytest.fixture(scope="module")
-def visit(cloud: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def token(cloud: httpx.Client) -> str:
+    return token_of(cloud.base_url.port)
+
+
+@pytest.fixture(scope="module")
+def visit(
+    cloud: httpx.Client, token: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """What a person did on the page, and what the browser saw meanwhile."""
     visit: dict[str, Any] = browser.run(
         WATCH + HELPERS + TRY,
         tmp_path_factory.mktemp("docs"),
         page=f"{cloud.base_url}/docs",
-        token=TOKEN,
+        token=token,
         username=USERNAME,
         picture=str(PICTURE),
     )
@@ -122,12 +134,12 @@ def test_a_person_creates_a_user_and_reads_it_back(
 
 
 def test_the_calls_carry_the_token_and_nothing_else_does(
-    visit: dict[str, Any], cloud: httpx.Client
+    visit: dict[str, Any], token: str, cloud: httpx.Client
 ) -> None:
     calls = [
         (request["method"], request["url"])
         for request in visit["requests"]
-        if request.get("authorization") == f"Bearer {TOKEN}"
+        if request.get("authorization") == f"Bearer {token}"
     ]
     users = f"{cloud.base_url}/users"
     assert calls == [("POST", users), ("GET", f"{users}/{USERNAME}")]
@@ -158,20 +170,21 @@ def test_a_reload_does_not_load_the_renderer_again(
     assert again.headers["ETag"] == first.headers["ETag"]
 
 
-def test_the_page_works_behind_a_path(cloud: httpx.Client, tmp_path: Path) -> None:
+def test_the_page_works_behind_a_path(cloud: httpx.Client, token: str, tmp_path: Path) -> None:
     script = """
     await page.route("**/stage/**", async (route) => {
       const url = route.request().url().replace("/stage/", "/");
       await route.fulfill({ response: await route.fetch({ url }) });
     });
     await page.goto(`${values.origin}/stage/docs`);
+    await fillIn(values.token);
     const get = call("get", "/users/{username}");
     await get.locator(".opblock-summary-control").click();
     await get.locator("[data-param-name=username] input").fill("nobody");
     return { ...await execute(get), ...seen };
     """
     origin = str(cloud.base_url)
-    result = browser.run(WATCH + HELPERS + script, tmp_path, origin=origin)
+    result = browser.run(WATCH + HELPERS + script, tmp_path, origin=origin, token=token)
     assert result["status"] == "404"
     assert result["body"]["type"] == "/problems/user-not-found"
     assert result["failed"] == [f"{origin}/stage/users/nobody"]

@@ -1,5 +1,8 @@
 """Who may do what through the one port that the local cloud has."""
 
+import base64
+import json
+
 import boto3
 import httpx
 import pytest
@@ -47,6 +50,8 @@ def test_tools_of_aws_reach_the_cloud(cloud: httpx.Client) -> None:
         ("POST", "/_ministack/reset", {}),
         ("GET", "/_ministack/health", {}),
         ("GET", f"/_aws/execute-api/{emulator.API_ID}/health", {}),
+        ("POST", "/oauth2/token", {}),
+        ("GET", "/us-east-1_aaaaaaaaa/.well-known/jwks.json", {}),
     ],
 )
 def test_pages_do_not_reach_the_cloud(
@@ -56,11 +61,34 @@ def test_pages_do_not_reach_the_cloud(
     assert cloud.get("/health").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/2015-03-31/functions", "/oauth2/token", "/bucket/key"])
-def test_what_is_not_signed_is_for_the_api(cloud: httpx.Client, path: str) -> None:
-    answer = cloud.get(path)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/2015-03-31/functions"),
+        ("GET", "/oauth2/token"),
+        ("GET", "/oauth2/authorize"),
+        ("POST", "/oauth2/token/"),
+        ("POST", "/oauth2/revoke"),
+        ("POST", "/login"),
+        ("POST", "/us-east-1_aaaaaaaaa/.well-known/jwks.json"),
+        ("GET", "/us-east-1_aaaaaaaaa/.well-known/openid-configuration"),
+        ("GET", "/bucket/key"),
+        ("GET", "/bucket/folder/.well-known/jwks.json"),
+    ],
+)
+def test_what_is_not_signed_is_for_the_api(cloud: httpx.Client, method: str, path: str) -> None:
+    answer = cloud.request(method, path)
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.status_code == 404
+
+
+def test_programs_reach_what_cognito_has_nobody_sign(cloud: httpx.Client) -> None:
+    refused = cloud.post("/oauth2/token", data={"grant_type": "client_credentials"})
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_client")
+    payload = cloud.headers["Authorization"].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    pool = claims["iss"].rpartition("/")[2]
+    assert cloud.get(f"/{pool}/.well-known/jwks.json").json()["keys"]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:PORT", "127.0.0.1", "[::1]:PORT"])

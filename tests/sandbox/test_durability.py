@@ -19,7 +19,7 @@ from localcloud import emulator
 from localcloud.emulator import Emulator
 from localcloud.processes import Interruption
 from localcloud.progress import Failure
-from tests.sandbox.conftest import Start
+from tests.sandbox.conftest import Start, with_token
 
 TABLE = "things"
 DEFINITION: Any = {
@@ -39,8 +39,10 @@ def test_every_acknowledged_user_is_there_after_the_cloud_was_killed(
     acknowledged: dict[str, Any] = {}
     enough = threading.Event()
 
+    base_url, headers = f"http://127.0.0.1:{port}", with_token(port)
+
     def write(writer: int) -> None:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with httpx.Client(base_url=base_url, headers=headers, timeout=30) as client:
             for number in range(1_000_000):
                 username = f"user-{writer}-{number}"
                 try:
@@ -69,7 +71,8 @@ def test_every_acknowledged_user_is_there_after_the_cloud_was_killed(
     assert said
     assert int(said[1]) >= len(acknowledged)
     for username, user in acknowledged.items():
-        read = httpx.get(f"http://127.0.0.1:{port}/users/{username}", timeout=30)
+        # The token from before the kill is good for what was restored.
+        read = httpx.get(f"{base_url}/users/{username}", headers=headers, timeout=30)
         assert read.json() == user
     assert again.signal(signal.SIGINT) == 0
 

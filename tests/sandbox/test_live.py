@@ -19,10 +19,7 @@ NOT_LIVE = "not live; what worked before still serves."
 HEALTH = 'self._route("/health"'
 ADDED_ROUTE = {
     RUNTIME / "api.py": (HEALTH, f'self._route("/hello", ("GET",), self._health); {HEALTH}'),
-    Path("backend/api/infrastructure.py"): (
-        '    "/health"',
-        '    "/hello": (apigateway.HttpMethod.GET,),\n    "/health"',
-    ),
+    Path("backend/api/routes.py"): ('    "/health"', '    "/hello": _READS,\n    "/health"'),
 }
 
 
@@ -84,11 +81,11 @@ def test_an_added_route_is_deployed_and_broken_infrastructure_is_not(checkout: C
     api = RUNTIME / "api.py"
     mistaken = {**ADDED_ROUTE, api: (HEALTH, ADDED_ROUTE[api][1] + "(")}
     with checkout.edited(mistaken) as said:
-        assert said.endswith(f"infrastructure.py and 1 more: {NOT_LIVE}\n")
+        assert said.endswith(f"routes.py and 1 more: {NOT_LIVE}\n")
         repaired = checkout.write(api, (checkout.folder / api).read_text().replace('h"(', 'h"'))
         # The file that was not at fault is deployed with it.
         assert re.search(
-            r"infrastructure\.py and 1 more: live after .+ \(cdk deploy\)$", repaired, re.M
+            r"routes\.py and 1 more: live after .+ \(cdk deploy\)$", repaired, re.M
         )
         assert checkout.get("/hello").json() == {"status": "ok"}
         checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
@@ -196,7 +193,8 @@ def test_a_breakpoint_opens_the_debugger_in_invoke_and_is_passed_over_where_it_s
 def test_a_command_beside_it_has_a_cloud_of_its_own(checkout: Checkout) -> None:
     assert checkout.post("/users", {"username": "served"}).status_code == 201
     script = (
-        "import httpx, os; api = httpx.Client(base_url=os.environ['API_ENDPOINT'], timeout=30); "
+        "import httpx, os; api = httpx.Client(base_url=os.environ['API_ENDPOINT'], timeout=30, "
+        "headers={'Authorization': 'Bearer ' + os.environ['API_TOKEN']}); "
         "print(api.get('/users/served').status_code); "
         "print(api.post('/users', json={'username': 'commanded'}).status_code)"
     )

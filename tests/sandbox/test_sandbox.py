@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from localcloud.install import LOCAL
-from tests.sandbox.conftest import ROOT, Start, run_elsewhere
+from tests.sandbox.conftest import ROOT, Start, run_elsewhere, with_token
 
 
 def _read_until(terminal: int, pattern: bytes) -> bytes:
@@ -52,7 +52,9 @@ def test_users_stay_for_the_next_start_and_nothing_else_does(start: Start, port:
     }
     assert listening == {"127.0.0.1"}
 
-    created = httpx.post(f"{endpoint}/users", json={"username": "jane"}, timeout=30)
+    jane, headers = f"{endpoint}/users/jane", with_token(port)
+    body = {"username": "jane"}
+    created = httpx.post(f"{endpoint}/users", json=body, headers=headers, timeout=30)
     assert created.status_code == 201
 
     second = start("--port", str(port))
@@ -65,14 +67,15 @@ def test_users_stay_for_the_next_start_and_nothing_else_does(start: Start, port:
 
     again = start("--port", str(port))
     assert endpoint_in(again.read_until("Ctrl-C stops it")) == endpoint
-    read = httpx.get(f"{endpoint}/users/jane", timeout=30)
+    read = httpx.get(jane, headers=headers, timeout=30)
     assert read.json() == created.json()
     assert again.signal(signal.SIGTERM) == 0
     assert again.left_running() == []
 
     fresh = start("--port", str(port), "--fresh")
     fresh.read_until("Ctrl-C stops it")
-    assert httpx.get(f"{endpoint}/users/jane", timeout=30).status_code == 404
+    assert httpx.get(jane, headers=headers, timeout=30).status_code == 401
+    assert httpx.get(jane, headers=with_token(port), timeout=30).status_code == 404
 
 
 def test_when_it_is_killed_nothing_goes_on_and_damage_is_not_made_worse(

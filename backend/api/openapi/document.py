@@ -45,11 +45,12 @@ types:
 **Answers of the gateway.** The gateway in front of the API answers some requests by itself, with \
 `application/json` and one member, `message`: 401 without a valid token, 403 without the scope, \
 413, 429 when there are too many requests, 500 and 503 when the API doesn't answer it. Those \
-answers have none of the header fields that are described here, so that `Retry-After` may be \
-missing.
+answers have none of the header fields that other answers of their status have, so that \
+`Retry-After` may be missing; `WWW-Authenticate` says what is wrong with a token.
 
-**Who may call.** Where a deployment asks for tokens, send one in `Authorization: Bearer`; its \
-scope `users/read` allows `GET` and `HEAD`, `users/write` the other methods.
+**Who may call.** Send an access token in `Authorization: Bearer`; its scope `users/read` allows \
+`GET` and `HEAD`, `users/write` the other methods. `/health` needs none. A deployment may open \
+what tells of the API, too: `/openapi.json`, `/docs` and the pages of the problems.
 """
 
 

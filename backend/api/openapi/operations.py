@@ -8,9 +8,11 @@ from backend.api.openapi.responses import Response
 
 type Operation = dict[str, Any]
 
-# {}: a deployment may ask for no token.
-READ: Final[list[dict[str, list[str]]]] = [{}, {"bearer": ["users/read"]}]
-_WRITE: Final[list[dict[str, list[str]]]] = [{}, {"bearer": ["users/write"]}]
+READ: Final[list[dict[str, list[str]]]] = [{"bearer": ["users/read"]}]
+WRITE: Final[list[dict[str, list[str]]]] = [{"bearer": ["users/write"]}]
+# {}: a deployment may open it.
+READ_UNLESS_OPEN: Final[list[dict[str, list[str]]]] = [{}, *READ]
+NO_TOKEN: Final[list[dict[str, list[str]]]] = []
 
 # Names of responses.components(), by status: what the gateway can answer to every call.
 BY_THE_GATEWAY: Final = {"401": "Unauthorized", "403": "Forbidden", "429": "TooManyRequests"}
@@ -53,9 +55,9 @@ def operation(
     parameters: Iterable[str] = (),
     body: dict[str, Any] | None = None,
     tag: str,
-    writes: bool = False,
+    security: list[dict[str, list[str]]] = READ,
 ) -> Operation:
-    """answers: by status; a name is one of responses.components()."""
+    """answers: by status; a name is one of responses.components(). security: any of these."""
     result: Operation = {
         "operationId": operation_id,
         "summary": summary,
@@ -66,8 +68,8 @@ def operation(
         result["parameters"] = [ref_to_parameter(name) for name in names]
     if body:
         result["requestBody"] = body
-    if writes:
-        result["security"] = _WRITE
+    if security != READ:  # which is the document's own
+        result["security"] = security
     result["responses"] = {
         status: {"$ref": f"#/components/responses/{answer}"} if isinstance(answer, str) else answer
         for status, answer in sorted(answers.items())

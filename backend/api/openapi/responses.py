@@ -63,6 +63,12 @@ def headers() -> dict[str, Any]:
         "Retry-After": _header(
             "Seconds to wait before the request is repeated.", "1", always=False
         ),
+        "WWW-Authenticate": _header(
+            "What is wrong with the token (RFC 6750, section 3).",
+            'Bearer scope="" error="invalid_token" error_description="the token has expired"',
+            length=1024,
+            always=False,
+        ),
         "Allow": _header("The methods that the path has.", "GET, HEAD"),
         "Accept": _header("The media types that the call takes.", JSON, always=False),
         "Accept-Patch": _header(
@@ -117,8 +123,10 @@ def components() -> dict[str, Response]:
         "Unavailable": _refused(
             Unavailable, headers=("Retry-After",), gateway="Service Unavailable"
         ),
-        "Unauthorized": _of_the_gateway("The request has no valid token.", "Unauthorized"),
-        "Forbidden": _of_the_gateway("The token lacks the scope.", "Forbidden"),
+        "Unauthorized": _of_the_gateway(
+            "The request has no valid token.", "Unauthorized", "WWW-Authenticate"
+        ),
+        "Forbidden": _of_the_gateway("The token lacks the scope.", "Forbidden", "WWW-Authenticate"),
         "TooManyRequests": _of_the_gateway(
             "There are too many requests: wait, longer each time, and repeat it.",
             "Too Many Requests",
@@ -162,9 +170,12 @@ def _refused(
     }
 
 
-def _of_the_gateway(description: str, message: str) -> Response:
-    content = _gateway_content(message)
-    return {"description": f"{description} The gateway's own answer.", "content": content}
+def _of_the_gateway(description: str, message: str, *names: str) -> Response:
+    """names: of header fields, all that it has of those that are described."""
+    result: Response = {"description": f"{description} The gateway's own answer."}
+    if names:
+        result["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {**result, "content": _gateway_content(message)}
 
 
 def _gateway_content(message: str) -> dict[str, Any]:

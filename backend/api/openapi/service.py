@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from backend.api.openapi.operations import (
     BY_THE_GATEWAY,
+    NO_TOKEN,
+    READ_UNLESS_OPEN,
     operation,
     parameter,
     path,
@@ -23,19 +25,17 @@ def paths() -> dict[str, Any]:
     """The paths, each with its calls."""
     return {
         "/health": path(
-            get={
-                **operation(
-                    "getHealth",
-                    "Ask whether the API works",
-                    "Answers 200 when the API can reach its database. Needs no token.",
-                    {
-                        "200": success("It works.", schema=ref("Health"), example={"status": "ok"}),
-                        **_HEALTH,
-                    },
-                    tag=TAG,
-                ),
-                "security": [],
-            },
+            get=operation(
+                "getHealth",
+                "Ask whether the API works",
+                "Answers 200 when the API can reach its database. Needs no token.",
+                {
+                    "200": success("It works.", schema=ref("Health"), example={"status": "ok"}),
+                    **_HEALTH,
+                },
+                tag=TAG,
+                security=NO_TOKEN,
+            )
         ),
         "/openapi.json": path(
             get=operation(
@@ -45,6 +45,7 @@ def paths() -> dict[str, Any]:
                 {"200": success("The document.", *_OF_A_FILE, schema={"type": "object"}), **_FILE},
                 parameters=("If-None-Match",),
                 tag=TAG,
+                security=READ_UNLESS_OPEN,
             )
         ),
         "/docs": path(
@@ -55,6 +56,7 @@ def paths() -> dict[str, Any]:
                 {"200": _page("The page.", "ETag"), **_FILE},
                 parameters=("If-None-Match",),
                 tag=TAG,
+                security=READ_UNLESS_OPEN,
             )
         ),
         "/docs/{file}": {
@@ -85,6 +87,7 @@ def paths() -> dict[str, Any]:
                     },
                     parameters=("If-None-Match",),
                     tag=TAG,
+                    security=READ_UNLESS_OPEN,
                 )
             ),
         },
@@ -103,6 +106,7 @@ def paths() -> dict[str, Any]:
                     "Gives a page that says what a problem type means, and what to do.",
                     {"200": _page("The page."), "404": "PathNotFound", **_PAGE},
                     tag=TAG,
+                    security=READ_UNLESS_OPEN,
                 )
             ),
         },

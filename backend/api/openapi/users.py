@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import bodies
 from backend.api.openapi import schemas
-from backend.api.openapi.operations import BY_THE_GATEWAY, operation, path, ref_to_parameter
+from backend.api.openapi.operations import BY_THE_GATEWAY, WRITE, operation, path, ref_to_parameter
 from backend.api.openapi.responses import Response, success
 from backend.api.openapi.schemas import EXAMPLE_CURSOR, EXAMPLE_USER, ref
 from schema import LIST_PARAMETERS
@@ -52,7 +52,7 @@ def paths() -> dict[str, Any]:
                 parameters=("Idempotency-Key",),
                 body=_body("NewUser", bodies.JSON),
                 tag=TAG,
-                writes=True,
+                security=WRITE,
             ),
         ),
         "/users/{username}": {
@@ -83,7 +83,7 @@ def paths() -> dict[str, Any]:
                     parameters=_CONDITIONS,
                     body=_body("UserReplacement", bodies.JSON),
                     tag=TAG,
-                    writes=True,
+                    security=WRITE,
                 ),
                 patch=operation(
                     "patchUser",
@@ -101,7 +101,7 @@ def paths() -> dict[str, Any]:
                     parameters=_CONDITIONS,
                     body=_body("UserPatch", bodies.MERGE_PATCH),
                     tag=TAG,
-                    writes=True,
+                    security=WRITE,
                 ),
                 delete=operation(
                     "deleteUser",
@@ -110,7 +110,7 @@ def paths() -> dict[str, Any]:
                     {"204": success("The user was removed."), **_ON_A_USER},
                     parameters=_CONDITIONS,
                     tag=TAG,
-                    writes=True,
+                    security=WRITE,
                 ),
             ),
         },

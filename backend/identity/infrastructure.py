@@ -1,0 +1,113 @@
+"""Who issues the tokens that the API takes, where no other provider does."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_cognito as cognito
+from constructs import Construct
+
+_PASSWORD_LENGTH: Final = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issuer:
+    """An OpenID Connect provider, whose access tokens are taken.
+
+    url: as its tokens name it in `iss`; what verifies them is found below it (OpenID Connect
+    Discovery 1.0, section 4).
+    audience: a token names one of these in `aud` or, when it has none, in `client_id`.
+    """
+
+    url: str
+    audience: tuple[str, ...]
+
+
+class Identity(Construct):
+    """A user pool without users: it gives access tokens to programs (RFC 6749, section 4.4).
+
+    A program has a client of its own, and proves with its secret that it is the one. The secret is
+    in no template and no output: who may read it asks Cognito, as ./scripts/token does.
+
+    scopes: what a token may allow, each "resource/verb", with what it means.
+    token_validity: how long a token is good; 5 minutes to a day.
+    removal_policy: what becomes of it all when the stack is deleted. What stays can be the issuer
+        that another stack's environment names.
+    deletion_protection: whether Cognito refuses to delete the pool.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        scopes: Mapping[str, str],
+        token_validity: cdk.Duration,
+        removal_policy: cdk.RemovalPolicy,
+        deletion_protection: bool,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.user_pool = self._user_pool(deletion_protection=deletion_protection)
+        self._add_domain()
+        self.client = self.user_pool.add_client(
+            "Machine",
+            generate_secret=True,
+            o_auth=cognito.OAuthSettings(
+                flows=cognito.OAuthFlows(client_credentials=True),
+                scopes=list(self._scopes(scopes)),
+            ),
+            access_token_validity=token_validity,
+            prevent_user_existence_errors=True,
+        )
+        stack = cdk.Stack.of(self)
+        # Not the pool's attribute ProviderURL: the local cloud has none.
+        url = f"https://cognito-idp.{stack.region}.{stack.url_suffix}/{self.user_pool.user_pool_id}"
+        self.issuer = Issuer(url=url, audience=(self.client.user_pool_client_id,))
+        # All alike: a pool that stays is of use to its callers with its client and its domain.
+        for resource in self.node.find_all():
+            if isinstance(resource, cdk.CfnResource):
+                resource.apply_removal_policy(removal_policy)
+
+    def _user_pool(self, *, deletion_protection: bool) -> cognito.UserPool:
+        # Nobody signs in. Should people be added one day, then these are where they begin.
+        return cognito.UserPool(
+            self,
+            "UserPool",
+            self_sign_up_enabled=False,
+            account_recovery=cognito.AccountRecovery.NONE,
+            password_policy=cognito.PasswordPolicy(
+                min_length=_PASSWORD_LENGTH,
+                require_digits=True,
+                require_lowercase=True,
+                require_symbols=True,
+                require_uppercase=True,
+            ),
+            mfa=cognito.Mfa.REQUIRED,
+            mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
+            feature_plan=cognito.FeaturePlan.LITE,
+            deletion_protection=deletion_protection,
+        )
+
+    def _add_domain(self) -> None:
+        """Give the token endpoint an address: one prefix, which nobody else in the region has."""
+        # The stack's own UUID, arn:...:stack/NAME/UUID: a name of ours could be taken.
+        uuid = cdk.Fn.select(2, cdk.Fn.split("/", cdk.Stack.of(self).stack_id))
+        self.user_pool.add_domain(
+            "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=f"users-{uuid}")
+        )
+
+    def _scopes(self, scopes: Mapping[str, str]) -> Iterable[cognito.OAuthScope]:
+        for resource in dict.fromkeys(name.split("/")[0] for name in scopes):
+            verbs = [
+                cognito.ResourceServerScope(
+                    scope_name=name.split("/")[1], scope_description=description
+                )
+                for name, description in scopes.items()
+                if name.startswith(f"{resource}/")
+            ]
+            server = self.user_pool.add_resource_server(
+                f"Resource{resource.capitalize()}", identifier=resource, scopes=verbs
+            )
+            for verb in verbs:
+                yield cognito.OAuthScope.resource_server(server, verb)

@@ -1,0 +1,168 @@
+"""./scripts/token: an access token of the API, of the running sandbox or of a deployed stack."""
+
+import argparse
+import base64
+import http.client
+import json
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, NamedTuple
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.emulator import API_ID, HOST, PORT, get, use
+from localcloud.progress import Failure, explain
+
+_DESCRIPTION: Final = """\
+Prints a fresh access token of the API: the running sandbox's, or that of a deployed stack, for whom
+the credentials of the environment can read its user pool. For a shell: $(./scripts/token)
+"""
+_SECONDS: Final = 30
+
+
+class ForeignIssuer(Failure):
+    """The tokens that the API takes come from an issuer that isn't of its stack."""
+
+
+class _Client(NamedTuple):
+    """Of a user pool; the secret proves that somebody is it."""
+
+    user_pool_id: str
+    id: str
+    secret: str
+
+
+def main() -> None:
+    """Parse the command line, and print the token, and nothing else, to the standard output."""
+    parser = argparse.ArgumentParser(
+        prog="./scripts/token",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--port", type=int, default=PORT, help="the sandbox's", metavar="N")
+    where.add_argument("--stack", help="a stack that is deployed on AWS", metavar="NAME")
+    parser.add_argument(
+        "--scope",
+        action="append",
+        default=[],
+        help="such as users/read; may be given again; without it the token has all",
+    )
+    arguments = parser.parse_args()
+    try:
+        if arguments.stack:
+            token = of_stack(arguments.stack, arguments.scope)
+        else:
+            token = _of_running_sandbox(arguments.port, arguments.scope)
+    except Failure as failure:
+        explain(failure)
+        sys.exit(1)
+    print(token)  # noqa: T201 it is the output
+
+
+def of_sandbox(endpoint: str, scopes: Iterable[str] = ()) -> str:
+    """A token of the local cloud at the endpoint, which use() has made that of every SDK.
+
+    Raises Failure, and ForeignIssuer.
+    """
+    with _aws_answers():
+        client = _client(API_ID)
+    return _ask(f"{endpoint}/oauth2/token", client, scopes, urllib.request.ProxyHandler({}))
+
+
+def of_stack(name: str, scopes: Iterable[str] = ()) -> str:
+    """A token of the stack that is deployed to the account and region of the environment.
+
+    Raises Failure, and ForeignIssuer.
+    """
+    with _aws_answers():
+        pages = boto3.client("cloudformation").get_paginator("list_stack_resources")
+        apis = [
+            resource["PhysicalResourceId"]
+            for page in pages.paginate(StackName=name)
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == "AWS::ApiGatewayV2::Api"
+        ]
+        if not apis:
+            raise Failure(f"The stack {name} has no API: name another one.")
+        client = _client(apis[0])
+        pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=client.user_pool_id)
+    region = client.user_pool_id.split("_")[0]
+    host = f"{pool['UserPool']['Domain']}.auth.{region}.amazoncognito.com"
+    return _ask(f"https://{host}/oauth2/token", client, scopes)
+
+
+def _of_running_sandbox(port: int, scopes: Iterable[str]) -> str:
+    endpoint = f"http://{HOST}:{port}"
+    if get(f"{endpoint}/_door") is None:
+        raise Failure(
+            f"No sandbox answers on port {port}: start ./scripts/sandbox in another terminal, "
+            "or name its port with --port."
+        )
+    use(endpoint)
+    return of_sandbox(endpoint, scopes)
+
+
+def _client(api_id: str) -> _Client:
+    """The one whose tokens the API takes. Its secret is nowhere but in Cognito."""
+    found = boto3.client("apigatewayv2").get_authorizers(ApiId=api_id)["Items"]
+    if not found:
+        raise Failure("The API is not deployed yet: wait until it is.")
+    trusted = found[0]["JwtConfiguration"]
+    host, _, user_pool_id = trusted["Issuer"].removeprefix("https://").partition("/")
+    if not host.startswith("cognito-idp."):
+        raise ForeignIssuer(f"The API takes the tokens of {trusted['Issuer']}: get one there.")
+    client = boto3.client("cognito-idp").describe_user_pool_client(
+        UserPoolId=user_pool_id, ClientId=trusted["Audience"][0]
+    )["UserPoolClient"]
+    return _Client(user_pool_id, client["ClientId"], client["ClientSecret"])
+
+
+def _ask(
+    url: str, client: _Client, scopes: Iterable[str], *handlers: urllib.request.BaseHandler
+) -> str:
+    """A token by the client's own credentials (RFC 6749, section 4.4)."""
+    form = {"grant_type": "client_credentials", "scope": " ".join(scopes)}
+    credentials = base64.b64encode(f"{client.id}:{client.secret}".encode()).decode()
+    request = urllib.request.Request(  # noqa: S310 http is the loopback's
+        url,
+        urllib.parse.urlencode({name: value for name, value in form.items() if value}).encode(),
+        {
+            "Authorization": f"Basic {credentials}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        },
+    )
+    try:
+        with urllib.request.build_opener(*handlers).open(request, timeout=_SECONDS) as answer:
+            return str(json.loads(answer.read())["access_token"])
+    except urllib.error.HTTPError as error:
+        raise Failure(f"{url} gives no token: {error.code} {_reason(error)}") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise Failure(f"{url} can't be reached: {error}") from None
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    """Its word for what is wrong (RFC 6749, section 5.2)."""
+    with suppress(ValueError, OSError):
+        answer: Any = json.loads(error.read())
+        if isinstance(answer, dict):
+            return str(answer.get("error", ""))
+    return ""
+
+
+@contextmanager
+def _aws_answers() -> Iterator[None]:
+    """Raises Failure when AWS, or the local cloud, refuses a call, or can't be reached."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise Failure(f"The API's stack can't be read: {error}") from None
+
+
+if __name__ == "__main__":
+    main()
