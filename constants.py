@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
 
 from backend.api.bundling import HOST, LAMBDA_ARM64, Platform
+from backend.monitoring.objectives import Objectives, Operators
 
 APP_NAME: Final = "UserManagementBackend"
 
@@ -21,6 +22,9 @@ SOURCE_CONNECTION_ARN: Final = (
 
 # The pipeline's own account and region; to be filled when an environment's target is filled.
 TOOLCHAIN_TARGET: Final[cdk.Environment | None] = None
+
+# The page that alarms lead to, with a section for each.
+RUNBOOK: Final = f"https://github.com/{SOURCE_REPOSITORY}/blob/{SOURCE_BRANCH}/docs/operations.md"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +40,10 @@ class Environment:
     deletion_protection: whether DynamoDB refuses to delete the table.
     point_in_time_recovery: whether the table can be restored to any second of the last 35 days.
     log_retention: how long logs are kept.
+    objectives: what callers are promised; None promises nothing, and no alarm watches it.
+    operators: whom alarms reach, which needs objectives; None tells nobody.
+    runbook: the page that alarms lead to.
+    concurrency_quota: how many executions the account may have at once, all functions together.
     """
 
     name: str
@@ -47,6 +55,10 @@ class Environment:
     deletion_protection: bool
     point_in_time_recovery: bool
     log_retention: logs.RetentionDays
+    objectives: Objectives | None = None
+    operators: Operators | None = None
+    runbook: str = RUNBOOK
+    concurrency_quota: int = 1000  # AWS's default; a new account may have less
 
     @property
     def stack_name(self) -> str:
@@ -54,7 +66,10 @@ class Environment:
         return f"{APP_NAME}-{self.name}"
 
 
-# What ./scripts/sandbox deploys.
+_OBJECTIVES: Final = Objectives(available_percent=99.9, fast_percent=99, fast_milliseconds=1000)
+
+# What ./scripts/sandbox deploys. No objectives, no operators: the local cloud takes neither metric
+# math nor composite alarms.
 LOCAL: Final = Environment(
     name="Local",
     platform=HOST,
@@ -72,6 +87,7 @@ SANDBOX: Final = Environment(
     deletion_protection=False,
     point_in_time_recovery=False,
     log_retention=logs.RetentionDays.ONE_WEEK,
+    objectives=_OBJECTIVES,
 )
 PRODUCTION: Final = Environment(
     name="Production",
@@ -79,5 +95,8 @@ PRODUCTION: Final = Environment(
     deletion_protection=True,
     point_in_time_recovery=True,
     log_retention=logs.RetentionDays.ONE_YEAR,
+    objectives=_OBJECTIVES,
+    # To be filled: addresses of mail, or https:// addresses of what takes SNS's notifications.
+    operators=Operators(pages=(), tickets=()),
 )
 ENVIRONMENTS: Final = {record.name.lower(): record for record in (LOCAL, SANDBOX, PRODUCTION)}

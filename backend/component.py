@@ -39,7 +39,16 @@ class Backend(cdk.Stack):
             log_retention=environment.log_retention,
             log_removal_policy=environment.removal_policy,
         )
-        Monitoring(self, "Monitoring", api=api, database=database)
+        Monitoring(
+            self,
+            "Monitoring",
+            api=api,
+            database=database,
+            objectives=environment.objectives,
+            operators=environment.operators,
+            runbook=environment.runbook,
+            concurrency_quota=environment.concurrency_quota,
+        )
 
         # Just what runtime/table.py calls; a transaction needs the permissions of its parts. Not
         # table.grant(): where there is an index, it permits all that is on any index.

@@ -54,6 +54,7 @@ class Database(Construct):
                 point_in_time_recovery_enabled=point_in_time_recovery
             ),
         )
+        self.status_index_name = _STATUS_INDEX
         self.status_index_arn = f"{self.table.table_arn}/index/{_STATUS_INDEX}"
 
 
