@@ -40,6 +40,11 @@ class Environment:
     deletion_protection: whether DynamoDB refuses to delete the table.
     point_in_time_recovery: whether the table can be restored to any second of the last 35 days.
     log_retention: how long logs are kept.
+    adopted_table: the name of a table to use instead of the stack's own: docs/operations.md.
+    encryption_key: the ARN of the key that encrypts the table, which needs a target; None for
+        DynamoDB's own.
+    max_read_units, max_write_units: a second, beyond which the table throttles; None for no limit.
+    backup_retention: how long daily backups are kept; None makes none.
     objectives: what callers are promised; None promises nothing, and no alarm watches it.
     operators: whom alarms reach, which needs objectives; None tells nobody.
     runbook: the page that alarms lead to.
@@ -55,6 +60,13 @@ class Environment:
     deletion_protection: bool
     point_in_time_recovery: bool
     log_retention: logs.RetentionDays
+    adopted_table: str | None = None
+    # DynamoDB encrypts in any case. Its own key costs nothing and can't be lost; a key of the
+    # account adds an audit trail and a switch that takes all users away.
+    encryption_key: str | None = None
+    max_read_units: int | None = None
+    max_write_units: int | None = None
+    backup_retention: cdk.Duration | None = None
     objectives: Objectives | None = None
     operators: Operators | None = None
     runbook: str = RUNBOOK
@@ -87,6 +99,8 @@ SANDBOX: Final = Environment(
     deletion_protection=False,
     point_in_time_recovery=False,
     log_retention=logs.RetentionDays.ONE_WEEK,
+    max_read_units=200,
+    max_write_units=100,
     objectives=_OBJECTIVES,
 )
 PRODUCTION: Final = Environment(
@@ -95,6 +109,11 @@ PRODUCTION: Final = Environment(
     deletion_protection=True,
     point_in_time_recovery=True,
     log_retention=logs.RetentionDays.ONE_YEAR,
+    # A brake on the bill, not a plan of capacity: far above what is expected, and an alarm says
+    # when it is reached.
+    max_read_units=4000,
+    max_write_units=1000,
+    backup_retention=cdk.Duration.days(90),
     objectives=_OBJECTIVES,
     # To be filled: addresses of mail, or https:// addresses of what takes SNS's notifications.
     operators=Operators(pages=(), tickets=()),

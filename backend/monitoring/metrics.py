@@ -73,18 +73,13 @@ class TableMetrics:
         self._table = database.table
         self._index_name = database.status_index_name
 
-    def throttles(self, operation: str, period: cdk.Duration) -> cloudwatch.IMetric:
+    def throttles(self, operation: str, period: cdk.Duration) -> cloudwatch.Metric:
         """Requests that were throttled, at least in part; a batch, as a whole."""
-        return self._table.metric_throttled_requests_for_operation(operation, period=period)
+        return self._counted("ThrottledRequests", period, Operation=operation)
 
     def system_errors(self, operation: str, period: cdk.Duration) -> cloudwatch.Metric:
         """Requests that DynamoDB answered with 500."""
-        return self._table.metric(
-            "SystemErrors",
-            dimensions_map=self._dimensions(Operation=operation),
-            period=period,
-            statistic="sum",
-        )
+        return self._counted("SystemErrors", period, Operation=operation)
 
     def latency(self, operation: str, period: cdk.Duration) -> cloudwatch.Metric:
         """Of successful requests, in milliseconds, without the network; the average."""
@@ -94,20 +89,19 @@ class TableMetrics:
 
     def read_throttles(self, period: cdk.Duration) -> cloudwatch.Metric:
         """Reads that were throttled, each of a batch for itself."""
-        return self._table.metric(
-            "ReadThrottleEvents",
-            dimensions_map=self._dimensions(),
-            period=period,
-            statistic="sum",
-        )
+        return self._counted("ReadThrottleEvents", period)
 
     def index_read_throttles(self, period: cdk.Duration) -> cloudwatch.Metric:
         """Reads of the index that were throttled."""
-        return self._of_index("ReadThrottleEvents", period)
+        return self._counted(
+            "ReadThrottleEvents", period, GlobalSecondaryIndexName=self._index_name
+        )
 
     def index_write_throttles(self, period: cdk.Duration) -> cloudwatch.Metric:
         """Writes of the table that the index can't take."""
-        return self._of_index("WriteThrottleEvents", period)
+        return self._counted(
+            "WriteThrottleEvents", period, GlobalSecondaryIndexName=self._index_name
+        )
 
     def consumed_reads(self, period: cdk.Duration) -> cloudwatch.Metric:
         """Read units in a period."""
@@ -117,12 +111,10 @@ class TableMetrics:
         """Write units in a period."""
         return self._table.metric_consumed_write_capacity_units(period=period)
 
-    def _of_index(self, name: str, period: cdk.Duration) -> cloudwatch.Metric:
+    def _counted(self, name: str, period: cdk.Duration, **further: str) -> cloudwatch.Metric:
+        # No table that was made elsewhere has an L2 method for these.
         return self._table.metric(
-            name,
-            dimensions_map=self._dimensions(GlobalSecondaryIndexName=self._index_name),
-            period=period,
-            statistic="sum",
+            name, dimensions_map=self._dimensions(**further), period=period, statistic="sum"
         )
 
     def _dimensions(self, **further: str) -> dict[str, str]:

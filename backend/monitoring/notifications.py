@@ -112,6 +112,8 @@ class Notifications(Construct):
         composite = cloudwatch.CompositeAlarm(
             self,
             construct_id,
+            # The CDK's own name would be another one where the pipeline deploys the same stack.
+            composite_alarm_name=f"{cdk.Stack.of(self).stack_name}-{construct_id}",
             alarm_rule=cloudwatch.AlarmRule.any_of(*rules),
             alarm_description=f"{meaning} What to do: {self._runbook}#{anchor}",
             actions_suppressor=unless,
