@@ -12,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from backend.api import bundling
+from backend.api.findings import accept_findings
 
 # The version whose bytecode bundling.py makes.
 _PYTHON: Final = lambda_.Runtime.PYTHON_3_13
@@ -119,6 +120,7 @@ class API(Construct):
         self.alias = lambda_.Alias(
             self, "Alias", alias_name="live", version=self.function.current_version
         )
+        accept_findings(self.function, role, log_group)
         self.http_api = self._http_api(self.alias, cors_origins)
         for key, value in tags.items():
             cdk.Tags.of(self.http_api).add(key, value)

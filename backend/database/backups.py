@@ -8,6 +8,8 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from backend.findings import accept
+
 _DAILY: Final = events.Schedule.cron(hour="3", minute="0")
 # AWS keeps it in step with what backups need; it is the one that AWS Backup's own role has.
 _POLICY: Final = "service-role/AWSBackupServiceRolePolicyForBackup"
@@ -34,6 +36,12 @@ class Backups(Construct):
             block_recovery_point_deletion=True,
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
+        accept(
+            vault,
+            "AWS Backup encrypts the vault with a key of its own, which nobody can disable or"
+            " delete; backups are not copied to other accounts, for which that key wouldn't do.",
+            checkov=["CKV_AWS_166"],
+        )
         plan = backup.BackupPlan(
             self,
             "Plan",
@@ -50,6 +58,12 @@ class Backups(Construct):
             "Role",
             assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(_POLICY)],
+        )
+        accept(
+            role,
+            "Only AWS Backup assumes the role. AWS keeps this policy in step with what backups"
+            " need; with a copy that lags behind, backups would fail unseen.",
+            nag=[f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{_POLICY}]"],
         )
         plan.add_selection(
             "Table",

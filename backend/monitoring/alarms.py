@@ -13,6 +13,7 @@ from constructs import Construct
 
 from backend.api.infrastructure import API
 from backend.database.infrastructure import Database
+from backend.findings import accept
 from backend.monitoring.indicators import Indicator
 from backend.monitoring.metrics import Concurrency, FunctionMetrics, TableMetrics
 
@@ -209,7 +210,7 @@ class Alarms(Construct):
         threshold: float,
         periods: int = 1,
     ) -> cloudwatch.Alarm:
-        return cloudwatch.Alarm(
+        alarm = cloudwatch.Alarm(
             self,
             construct_id,
             metric=metric,
@@ -219,6 +220,13 @@ class Alarms(Construct):
             comparison_operator=_REACHES,
             treat_missing_data=_NOTHING_HAPPENED,
         )
+        accept(
+            alarm,
+            "A composite alarm that watches this one notifies, so that one fault makes one message;"
+            " it has no insufficient data to tell of, because missing data is no alarm.",
+            nag=["NIST.800.53.R5-CloudWatchAlarmAction"],
+        )
+        return alarm
 
 
 def _rule(alarm: cloudwatch.IAlarm) -> cloudwatch.IAlarmRule:
