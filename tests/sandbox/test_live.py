@@ -84,9 +84,7 @@ def test_an_added_route_is_deployed_and_broken_infrastructure_is_not(checkout: C
         assert said.endswith(f"routes.py and 1 more: {NOT_LIVE}\n")
         repaired = checkout.write(api, (checkout.folder / api).read_text().replace('h"(', 'h"'))
         # The file that was not at fault is deployed with it.
-        assert re.search(
-            r"routes\.py and 1 more: live after .+ \(cdk deploy\)$", repaired, re.M
-        )
+        assert re.search(r"routes\.py and 1 more: live after .+ \(cdk deploy\)$", repaired, re.M)
         assert checkout.get("/hello").json() == {"status": "ok"}
         checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
 

@@ -367,6 +367,9 @@ imported()
         env={
             "PYTHONPATH": f"{ROOT}{os.pathsep}{bundling.RUNTIME}",
             "TABLE_NAME": "users",
+            "METRICS_NAMESPACE": "Tests",
+            "LOG_LEVEL": "INFO",
+            "DEBUG_SHARE": "0",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
