@@ -11,6 +11,7 @@ from backend.api.bundling import HOST, LAMBDA_ARM64, Platform
 from backend.api.infrastructure import Domain
 from backend.api.stage import Throttle
 from backend.identity.infrastructure import Issuer
+from backend.monitoring.objectives import Objectives, Operators
 
 APP_NAME: Final = "UserManagementBackend"
 
@@ -28,6 +29,8 @@ TOOLCHAIN_TARGET: Final[cdk.Environment | None] = None
 _TOKEN_VALIDITY: Final = cdk.Duration.minutes(15)
 _THROTTLE: Final = Throttle(rate=100, burst=200)
 _LIST_THROTTLE: Final = Throttle(rate=20, burst=40)
+# The page that alarms lead to, with a section for each.
+RUNBOOK: Final = f"https://github.com/{SOURCE_REPOSITORY}/blob/{SOURCE_BRANCH}/docs/operations.md"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,18 @@ class Environment:
     removal_policy: what becomes of users, logs and the user pool when the stack is deleted.
     deletion_protection: whether DynamoDB refuses to delete the table, and Cognito the pool.
     point_in_time_recovery: whether the table can be restored to any second of the last 35 days.
+    log_level: of the function, DEBUG or INFO.
+    debug_share: of its requests, from 0 to 1, that are logged at DEBUG whatever the level.
     log_retention: how long logs are kept.
+    adopted_table: the name of a table to use instead of the stack's own: docs/operations.md.
+    encryption_key: the ARN of the key that encrypts the table, which needs a target; None for
+        DynamoDB's own.
+    max_read_units, max_write_units: a second, beyond which the table throttles; None for no limit.
+    backup_retention: how long daily backups are kept; None makes none.
+    objectives: what callers are promised; None promises nothing, and no alarm watches it.
+    operators: whom alarms reach, which needs objectives; None tells nobody.
+    runbook: the page that alarms lead to.
+    concurrency_quota: how many executions the account may have at once, all functions together.
     """
 
     name: str
@@ -66,7 +80,20 @@ class Environment:
     removal_policy: cdk.RemovalPolicy
     deletion_protection: bool
     point_in_time_recovery: bool
+    log_level: str = "INFO"
+    debug_share: float = 0
     log_retention: logs.RetentionDays
+    adopted_table: str | None = None
+    # DynamoDB encrypts in any case. Its own key costs nothing and can't be lost; a key of the
+    # account adds an audit trail and a switch that takes all users away.
+    encryption_key: str | None = None
+    max_read_units: int | None = None
+    max_write_units: int | None = None
+    backup_retention: cdk.Duration | None = None
+    objectives: Objectives | None = None
+    operators: Operators | None = None
+    runbook: str = RUNBOOK
+    concurrency_quota: int = 1000  # AWS's default; a new account may have less
 
     @property
     def stack_name(self) -> str:
@@ -74,7 +101,10 @@ class Environment:
         return f"{APP_NAME}-{self.name}"
 
 
-# What ./scripts/sandbox deploys.
+_OBJECTIVES: Final = Objectives(available_percent=99.9, fast_percent=99, fast_milliseconds=1000)
+
+# What ./scripts/sandbox deploys. No objectives, no operators: the local cloud takes neither metric
+# math nor composite alarms.
 LOCAL: Final = Environment(
     name="Local",
     platform=HOST,
@@ -97,14 +127,26 @@ SANDBOX: Final = Environment(
     deletion_protection=False,
     point_in_time_recovery=False,
     log_retention=logs.RetentionDays.ONE_WEEK,
+    max_read_units=200,
+    max_write_units=100,
+    objectives=_OBJECTIVES,
 )
 PRODUCTION: Final = Environment(
     name="Production",
+    debug_share=0.01,
     throttle=Throttle(rate=1_000, burst=500),
     list_throttle=Throttle(rate=100, burst=50),
     removal_policy=cdk.RemovalPolicy.RETAIN,
     deletion_protection=True,
     point_in_time_recovery=True,
     log_retention=logs.RetentionDays.ONE_YEAR,
+    # A brake on the bill, not a plan of capacity: far above what is expected, and an alarm says
+    # when it is reached.
+    max_read_units=4000,
+    max_write_units=1000,
+    backup_retention=cdk.Duration.days(90),
+    objectives=_OBJECTIVES,
+    # To be filled: addresses of mail, or https:// addresses of what takes SNS's notifications.
+    operators=Operators(pages=(), tickets=()),
 )
 ENVIRONMENTS: Final = {record.name.lower(): record for record in (LOCAL, SANDBOX, PRODUCTION)}

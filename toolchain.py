@@ -16,6 +16,7 @@ from constructs import Construct
 
 import constants
 from backend.component import Backend
+from backend.findings import accept
 
 # Has Python 3.13; Node comes from the checkout, where ./scripts/test installs it.
 _IMAGE: Final = codebuild.LinuxBuildImage.AMAZON_LINUX_2023_6
@@ -93,6 +94,7 @@ class Toolchain(cdk.Stack):
         self._deploy(production, pipeline, source)
         pipeline.build_pipeline()
         self._permit_connection(pipeline.pipeline)
+        self._accept_findings(pipeline.pipeline)
 
     def _build(self, source: pipelines.IFileSetProducer) -> pipelines.ShellStep:
         return pipelines.ShellStep("Build", input=source, commands=list(_BUILD))
@@ -159,6 +161,38 @@ class Toolchain(cdk.Stack):
                 resources=[constants.SOURCE_CONNECTION_ARN],
             )
         )
+
+    def _accept_findings(self, pipeline: codepipeline.Pipeline) -> None:
+        accept(
+            pipeline.artifact_bucket,
+            "It holds copies of what is in the repository, for the time of a build; the pipeline's"
+            " runs say who used them, and a version that is lost is built again.",
+            nag=["AwsSolutions-S1"],
+            checkov=["CKV_AWS_18", "CKV_AWS_21"],
+        )
+        for resource in self.node.find_all():
+            # What CDK Pipelines makes of the steps; what is deployed has no such permission.
+            if isinstance(resource, iam.CfnPolicy) and cdk.Stack.of(resource) is self:
+                accept(
+                    resource,
+                    "CDK Pipelines writes it: the keys below one bucket, the logs and the reports"
+                    " of one build, and the deployment roles of the bootstrapped accounts.",
+                    nag=["AwsSolutions-IAM5"],
+                )
+                if "/Assets/" in resource.node.path:
+                    accept(
+                        resource,
+                        "CDK Pipelines lets the step that publishes assets start any build of its"
+                        " account, and has no option for less: keep no others there.",
+                        checkov=["CKV_AWS_111"],
+                    )
+            elif isinstance(resource, codebuild.CfnProject):
+                accept(
+                    resource,
+                    "Its output is encrypted with S3's key. A key of the account is made where"
+                    " another account has to read it.",
+                    nag=["AwsSolutions-CB4"],
+                )
 
 
 def _cli_version() -> str:

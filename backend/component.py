@@ -28,6 +28,11 @@ class Backend(cdk.Stack):
         database = Database(
             self,
             "Database",
+            adopted_table=environment.adopted_table,
+            encryption_key=environment.encryption_key,
+            max_read_units=environment.max_read_units,
+            max_write_units=environment.max_write_units,
+            backup_retention=environment.backup_retention,
             removal_policy=environment.removal_policy,
             deletion_protection=environment.deletion_protection,
             point_in_time_recovery=environment.point_in_time_recovery,
@@ -55,11 +60,35 @@ class Backend(cdk.Stack):
             throttle=environment.throttle,
             list_throttle=environment.list_throttle,
             domain=environment.domain,
+            log_level=environment.log_level,
+            debug_share=environment.debug_share,
             log_retention=environment.log_retention,
             log_removal_policy=environment.removal_policy,
         )
-        Monitoring(self, "Monitoring", api=api, database=database)
+        Monitoring(
+            self,
+            "Monitoring",
+            api=api,
+            database=database,
+            objectives=environment.objectives,
+            operators=environment.operators,
+            runbook=environment.runbook,
+            concurrency_quota=environment.concurrency_quota,
+        )
 
+        self._permit_data_access(api, database)
+        self.api_endpoint = cdk.CfnOutput(
+            self, "APIEndpoint", value=api.endpoint, description="Where the API is"
+        )
+        if api.domain_name:
+            cdk.CfnOutput(
+                self,
+                "DomainTarget",
+                value=api.domain_name.regional_domain_name,
+                description="What the domain's record in the DNS has to lead to",
+            )
+
+    def _permit_data_access(self, api: API, database: Database) -> None:
         # Just what runtime/table.py calls; a transaction needs the permissions of its parts. Not
         # table.grant(): where there is an index, it permits all that is on any index.
         iam.Grant.add_to_principal(
@@ -78,13 +107,13 @@ class Backend(cdk.Stack):
             actions=["dynamodb:Query"],
             resource_arns=[database.status_index_arn],
         )
-        self.api_endpoint = cdk.CfnOutput(
-            self, "APIEndpoint", value=api.endpoint, description="Where the API is"
-        )
-        if api.domain_name:
-            cdk.CfnOutput(
-                self,
-                "DomainTarget",
-                value=api.domain_name.regional_domain_name,
-                description="What the domain's record in the DNS has to lead to",
+        if database.encryption_key:
+            # DynamoDB asks for the key in its caller's name, and nobody else's request may.
+            iam.Grant.add_to_principal(
+                grantee=api.function,
+                actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+                resource_arns=[database.encryption_key.key_arn],
+                conditions={
+                    "StringEquals": {"kms:ViaService": f"dynamodb.{self.region}.amazonaws.com"}
+                },
             )

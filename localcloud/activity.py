@@ -12,6 +12,8 @@ from localcloud.progress import say
 _BOILERPLATE: Final = {"level", "location", "message", "timestamp", "service", "request_id"}
 _FRAME: Final = re.compile(r"(\w+\.py):(\d+) \S+")
 _INDENT: Final = "  "
+# How a line begins that CloudWatch takes for metrics (the embedded metric format).
+_METRICS: Final = '{"_aws":'
 
 
 class Activity:
@@ -58,6 +60,8 @@ def _pattern(route_key: str) -> re.Pattern[str]:
 def _readable(event: dict[str, Any]) -> Iterator[str]:
     lines = event["log"].splitlines()
     for line in lines:
+        if line.startswith(_METRICS):
+            continue
         record = _record(line)
         if record is None:
             yield _INDENT + line

@@ -116,6 +116,13 @@ def _install_all() -> None:
         _run([str(PYTHON), "-I", "-c", fetch], environment)
 
 
+def sync_group(group: str, target: Path) -> None:
+    """Install a group of uv.lock into an environment of its own. Raises Failure."""
+    sync = [str(PYTHON.with_name("uv")), "sync", "--frozen", "--quiet", "--python", str(PYTHON)]
+    environment = {**_environment(), "UV_PROJECT_ENVIRONMENT": str(target)}
+    _run([*sync, "--only-group", group], environment)
+
+
 def npm_ci(folder: Path) -> None:
     """Install into the folder what its package-lock.json names. Raises Failure."""
     environment = _environment()

@@ -15,6 +15,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from backend.api import bundling, cors, routes, stage
+from backend.api.findings import accept_findings
 from backend.api.stage import Throttle
 
 # The version whose bytecode bundling.py makes.
@@ -49,6 +50,8 @@ class API(Construct):
     cors_origins: whose pages may call it from a browser; the gateway answers their preflights.
     throttle: of every route; list_throttle: of those that list users.
     domain: leads to it; its default address then does not any more.
+    log_level: of the function, DEBUG or INFO. debug_share: of its requests, from 0 to 1, that are
+        logged at DEBUG whatever the level.
     log_retention: how long the function's logs and those of the access are kept.
     log_removal_policy: what becomes of them when the stack is deleted.
     """
@@ -68,6 +71,8 @@ class API(Construct):
         throttle: Throttle,
         list_throttle: Throttle,
         domain: Domain | None,
+        log_level: str,
+        debug_share: float,
         log_retention: logs.RetentionDays,
         log_removal_policy: cdk.RemovalPolicy,
     ) -> None:
@@ -76,7 +81,17 @@ class API(Construct):
             logs.LogGroup(self, name, retention=log_retention, removal_policy=log_removal_policy)
             for name in ("Logs", "AccessLogs")
         )
-        self.function = self._function(table_name, platform, function_logs)
+        self.function = self._function(
+            platform,
+            function_logs,
+            {
+                "TABLE_NAME": table_name,
+                # Several deployments of one account are told apart by it.
+                "METRICS_NAMESPACE": cdk.Stack.of(self).stack_name,
+                "LOG_LEVEL": log_level,
+                "DEBUG_SHARE": str(debug_share),
+            },
+        )
         self.alias = lambda_.Alias(
             self, "Alias", alias_name="live", version=self.function.current_version
         )
@@ -102,14 +117,17 @@ class API(Construct):
         )
 
     def _function(
-        self, table_name: str, platform: bundling.Platform, log_group: logs.LogGroup
+        self,
+        platform: bundling.Platform,
+        log_group: logs.LogGroup,
+        environment: Mapping[str, str],
     ) -> lambda_.Function:
         # A role of our own: the one that the CDK makes may write every log of the account.
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
         # By what went in, not by the archive's bytes: compression differs among machines.
         asset = bundling.build(bundling.RUNTIME, platform)
-        return lambda_.Function(
+        function = lambda_.Function(
             self,
             "Function",
             description="Answers the calls of the user API",
@@ -117,12 +135,16 @@ class API(Construct):
             architecture=lambda_.Architecture.custom(platform.architecture),
             code=lambda_.Code.from_asset(str(asset.path), asset_hash=asset.digest),
             handler="lambda_function.handler",
-            environment={"TABLE_NAME": table_name},
+            environment=environment,
             memory_size=_MEMORY_MB,
             timeout=_TIMEOUT,
+            # Lambda's own, which costs the code nothing and needs no SDK.
+            tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             role=role,
         )
+        accept_findings(function, role, log_group)
+        return function
 
     def _domain_name(self, domain: Domain) -> apigateway.DomainName:
         certificate = acm.Certificate.from_certificate_arn(

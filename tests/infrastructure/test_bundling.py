@@ -195,7 +195,14 @@ def test_the_asset_for_this_machine_starts_on_it(tmp_path: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        env={"TABLE_NAME": "users", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"},
+        env={
+            "TABLE_NAME": "users",
+            "METRICS_NAMESPACE": "Tests",
+            "LOG_LEVEL": "INFO",
+            "DEBUG_SHARE": "0",
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+        },
     )
     assert done.stdout.split() == [str(asset / "lambda_function.py"), "True"], done.stderr
 

@@ -58,8 +58,16 @@ def test_no_policy_has_a_wildcard(template: Template) -> None:
 
 
 def test_roles_have_no_policies_beside_those(template: Template) -> None:
+    [function] = template.find_resources("AWS::Lambda::Function").values()
+    of_function = function["Properties"]["Role"]["Fn::GetAtt"][0]
+    assert template.find_resources(ROLE)[of_function]["Properties"].keys() == {
+        "AssumeRolePolicyDocument"
+    }
     for role in template.find_resources(ROLE).values():
-        assert role["Properties"].keys() == {"AssumeRolePolicyDocument"}
+        assert "Policies" not in role["Properties"]
+        for policy in role["Properties"].get("ManagedPolicyArns", []):
+            # The one that AWS keeps for its backups.
+            assert str(policy).endswith("service-role/AWSBackupServiceRolePolicyForBackup']]}")
     assert not template.find_resources("AWS::IAM::ManagedPolicy")
 
 

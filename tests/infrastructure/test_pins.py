@@ -81,7 +81,7 @@ def test_what_ships_and_what_builds_it_is_pinned(project: dict[str, Any]) -> Non
     groups = project["dependency-groups"]
     requirements = [
         requirement
-        for name in ("runtime", "infrastructure", "dev")
+        for name in ("runtime", "infrastructure", "dev", "emulator", "scanners")
         for requirement in groups[name]
         if isinstance(requirement, str)  # else it includes another group
     ]

@@ -278,6 +278,17 @@ class TestRequests:
             users.list_users(Listing(25, status=status))
             assert requests == ["Query"] * 8 + ["BatchGetItem"]
 
+    def test_each_is_told_with_its_time(self, client: "DynamoDBClient", table_name: str) -> None:
+        seen: list[tuple[str, float]] = []
+        table = Table(client, table_name, observe=lambda *observed: seen.append(observed))
+        users = DynamoDBUsers(table)
+        users.create(user())
+        with pytest.raises(UsernameTaken):
+            users.create(user())
+        users.get("jane")
+        assert [name for name, _ in seen] == ["TransactWriteItems"] * 2 + ["GetItem"]
+        assert all(0 < milliseconds < 60_000 for _, milliseconds in seen)
+
     def test_an_email_is_two(self, users: DynamoDBUsers, requests: list[str]) -> None:
         users.create(user(email="jane@example.com"))
         requests.clear()

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import bodies
@@ -28,14 +29,18 @@ type Answer = dict[str, Any]
 
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _USER_PATH: Final = "/users/<username>"
+# Another writer was first.
+_CONFLICTS: Final = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
 
 
 class UserAPI:
     """The Lambda handler: takes HTTP API events (payload format 2.0), returns answers."""
 
-    def __init__(self, users: Users, logger: Logger) -> None:
+    def __init__(self, users: Users, logger: Logger, metrics: EphemeralMetrics) -> None:
         self._users = users
         self._logger = logger
+        self._metrics = metrics
+        self._is_cold = True
         self._app = APIGatewayHttpResolver()
         self._routes: list[tuple[str, tuple[str, ...]]] = []
         self._route("/users", ("POST",), self._create)
@@ -53,6 +58,7 @@ class UserAPI:
     def __call__(self, event: Event, context: LambdaContext) -> Answer:
         """Answer one request."""
         started = time.perf_counter()
+        self._logger.refresh_sample_rate_calculation()
         # The router's patterns end in $, which a line feed may follow.
         routed = {**event, "rawPath": event["rawPath"].replace("\n", "%0A")}
         answer: Answer = self._app.resolve(routed, context)
@@ -67,7 +73,12 @@ class UserAPI:
             status=answer["statusCode"],
             milliseconds=round((time.perf_counter() - started) * 1000, 1),
             request_id=request["requestId"],
+            subject=_subject(event),
+            cold_start=self._is_cold,
         )
+        self._is_cold = False
+        if self._metrics.metric_set:
+            self._metrics.flush_metrics()
         return answer
 
     def _route(
@@ -79,13 +90,15 @@ class UserAPI:
     def _create(self) -> Response[str]:
         self._refuse_query()
         document = self._body(bodies.JSON, refused_with="Accept")
-        attempt = idempotency.read_attempt(
-            self._app.current_event.headers, self._caller(), document
-        )
+        event = self._app.current_event
+        attempt = idempotency.read_attempt(event.headers, _subject(event.raw_event), document)
         user = parsing.parse_new_user(document)
         created = self._users.create(user, attempt)
         headers = {"Location": f"/users/{created.username}"}
-        if created is not user:
+        if created is user:
+            self._count("UsersCreated")
+        else:
+            self._count("Replays")
             headers["Idempotency-Replayed"] = "true"
         return _user_answer(created, status=201, headers=headers)
 
@@ -118,7 +131,7 @@ class UserAPI:
             preconditions.check(user, safe=False)
             return user.changed(members)
 
-        return _user_answer(self._users.update(username, replace))
+        return _user_answer(self._update(username, replace))
 
     def _patch(self, username: str) -> Response[str]:
         self._refuse_query()
@@ -131,7 +144,20 @@ class UserAPI:
             members = parsing.parse_merge_patch(patch, user.members, username=username)
             return user.changed(members)
 
-        return _user_answer(self._users.update(username, merge))
+        return _user_answer(self._update(username, merge))
+
+    def _update(self, username: str, change: Callable[[User], User]) -> User:
+        before: User | None = None
+
+        def observed(user: User) -> User:
+            nonlocal before
+            before = user
+            return change(user)
+
+        after = self._users.update(username, observed)
+        if after is not before:
+            self._count("UsersChanged")
+        return after
 
     def _delete(self, username: str) -> Response[str]:
         self._refuse_query()
@@ -141,6 +167,7 @@ class UserAPI:
             preconditions.check(user, safe=False)
 
         self._users.delete(_known(username), permit)
+        self._count("UsersDeleted")
         return Response(204, body="")
 
     def _health(self) -> Response[str]:
@@ -173,6 +200,8 @@ class UserAPI:
         if isinstance(error, Unavailable):
             self._logger.warning("unavailable", reason=error.reason, request_id=request_id)
         answer = problem(error, request_id)
+        if answer.status in _CONFLICTS:
+            self._count("Conflicts")
         if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self._log_bug(error, request_id)
         return _json_answer(answer.status, answer.body, answer.headers)
@@ -197,16 +226,20 @@ class UserAPI:
     def _refuse_query(self) -> None:
         read_query(self._query())
 
-    def _caller(self) -> str:
-        """The token's subject; the same for all where nobody needs a token."""
-        authorizer = self._app.current_event.raw_event["requestContext"].get("authorizer", {})
-        return str(authorizer.get("jwt", {}).get("claims", {}).get("sub", ""))
+    def _count(self, metric: str) -> None:
+        self._metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1)
 
     def _body(self, accepted: tuple[str, ...], *, refused_with: str) -> Document:
         return bodies.read_object(self._app.current_event.raw_event, accepted, header=refused_with)
 
     def _preconditions(self) -> Preconditions:
         return Preconditions.of(self._app.current_event.headers)
+
+
+def _subject(event: Event) -> str:
+    """The token's: who calls. The same for all where nobody needs a token."""
+    authorizer = event["requestContext"].get("authorizer", {})
+    return str(authorizer.get("jwt", {}).get("claims", {}).get("sub", ""))
 
 
 def _known(username: str) -> str:

@@ -1,16 +1,28 @@
 """The composition root: makes the handler when Lambda starts the function."""
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 
 import settings
 from api import UserAPI
 from dynamodb import DynamoDBUsers
 from table import Table, make_client
 
-_settings = settings.load()
+_SERVICE = "users"
 
-# The client once: it keeps its connection from one request to the next.
+_settings = settings.load()
+_logger = Logger(
+    service=_SERVICE, level=_settings.log_level, sampling_rate=_settings.debug_share or None
+)
+
+
+def _observe(operation: str, milliseconds: float) -> None:
+    _logger.debug("dynamodb", operation=operation, milliseconds=round(milliseconds, 1))
+
+
+# The client once: it keeps its connections from one request to the next.
 handler = UserAPI(
-    DynamoDBUsers(Table(make_client(), _settings.table_name)),
-    Logger(service="users"),
+    DynamoDBUsers(Table(make_client(), _settings.table_name, observe=_observe)),
+    _logger,
+    EphemeralMetrics(namespace=_settings.metrics_namespace, service=_SERVICE),
 )

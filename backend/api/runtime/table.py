@@ -16,7 +16,8 @@ single write can't tell its own success from another writer's.
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -129,6 +130,7 @@ class Table:
 
     budget_seconds: how long a call may go on trying again after conflicts.
     sleep: takes seconds.
+    observe: told each request's operation, and the milliseconds that it took.
     """
 
     def __init__(
@@ -138,7 +140,9 @@ class Table:
         *,
         budget_seconds: float = _BUDGET_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
+        observe: Callable[[str, float], None] = lambda _operation, _milliseconds: None,
     ) -> None:
+        self._observe = observe
         self._client = client
         self._name = name
         self._budget_seconds = budget_seconds
@@ -150,10 +154,8 @@ class Table:
 
     def get(self, key: "Item") -> "Item | None":
         """The item, if there is one."""
-        try:
+        with self._request("GetItem"):
             answer = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)
-        except (sdk.ClientError, *_UNREACHABLE) as error:
-            raise _translated(error) from error
         return answer.get("Item")
 
     def get_all(self, keys: "Sequence[Item]", patience: Patience) -> "list[Item]":
@@ -163,10 +165,8 @@ class Table:
         while remaining:
             patience.check("slow read")
             batch: KeysAndAttributesTypeDef = {"Keys": remaining, "ConsistentRead": True}
-            try:
+            with self._request("BatchGetItem"):
                 answer = self._client.batch_get_item(RequestItems={self._name: batch})
-            except (sdk.ClientError, *_UNREACHABLE) as error:
-                raise _translated(error) from error
             found += answer["Responses"].get(self._name, [])
             # More than 16 MB, or throttled.
             unprocessed = answer["UnprocessedKeys"].get(self._name, {"Keys": []})
@@ -195,10 +195,8 @@ class Table:
             }
         if part.start:
             request["ExclusiveStartKey"] = part.start
-        try:
+        with self._request("Query"):
             answer = self._client.query(**request)
-        except (sdk.ClientError, *_UNREACHABLE) as error:
-            raise _translated(error) from error
         return answer["Items"], answer.get("LastEvaluatedKey")
 
     def put(
@@ -236,7 +234,10 @@ class Table:
         token = str(uuid.uuid4())
         while True:
             try:
-                self._client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
+                with self._request("TransactWriteItems"):
+                    self._client.transact_write_items(
+                        TransactItems=writes, ClientRequestToken=token
+                    )
             except self._client.exceptions.TransactionCanceledException as error:
                 reasons = error.response["CancellationReasons"]
                 codes = [str(reason.get("Code")) for reason in reasons]
@@ -249,8 +250,6 @@ class Table:
             except self._client.exceptions.TransactionInProgressException:
                 # An earlier try with this token, whose answer was lost, is still under way.
                 reason = "TransactionInProgress"
-            except (sdk.ClientError, *_UNREACHABLE) as error:
-                raise _translated(error) from error
             else:
                 return
             patience.pause(reason)
@@ -263,6 +262,17 @@ class Table:
             raise Unavailable(error.response["Error"]["Code"]) from error
         except sdk.BotoCoreError as error:
             raise Unavailable(type(error).__name__) from error
+
+    @contextmanager
+    def _request(self, operation: str) -> Iterator[None]:
+        """Around a request: says how long it took, and what its failure means."""
+        began = time.perf_counter()
+        try:
+            yield
+        except (sdk.ClientError, *_UNREACHABLE) as error:
+            raise _translated(error) from error
+        finally:
+            self._observe(operation, (time.perf_counter() - began) * 1000)
 
 
 def _values(values: dict[str, str | int]) -> "Item":

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from api import UserAPI
@@ -60,13 +61,18 @@ class Answer(NamedTuple):
         return sorted(fault["pointer"] for fault in self.document["errors"])
 
 
+def metrics() -> EphemeralMetrics:
+    return EphemeralMetrics(namespace="Tests", service="users")
+
+
 class Client:
     """Sends requests as the gateway would, and keeps what the function logs."""
 
     def __init__(self, users: Users) -> None:
         self._log = io.StringIO()
         # Powertools shares one logger among all that have one service name.
-        self._api = UserAPI(users, Logger(service=uuid.uuid4().hex, stream=self._log))
+        logger = Logger(service=uuid.uuid4().hex, stream=self._log)
+        self._api = UserAPI(users, logger, metrics())
 
     def send(self, method: str, path: str, body: object = None, **request: Any) -> Answer:
         return self.receive({**event(method, path, body, **request), "routeKey": "$default"})
@@ -714,6 +720,77 @@ def test_a_request_is_one_line_of_the_log(
     assert (line["method"], line["status"]) == (method, status)
     assert line["request_id"] == REQUEST_ID
     assert line["milliseconds"] >= 0
+
+
+def test_the_log_says_who_called_and_whether_the_function_had_just_started(client: Client) -> None:
+    request = event("GET", JANE)
+    client.receive(request)
+    request["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": "a-program"}}}
+    client.receive(request)
+    first, second = client.log_lines
+    assert (first["subject"], first["cold_start"]) == ("", True)
+    assert (second["subject"], second["cold_start"]) == ("a-program", False)
+
+
+class TestMetrics:
+    @pytest.fixture
+    def counted(self, capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
+        """What was counted since the last time."""
+
+        def names() -> list[str]:
+            found = []
+            for line in capsys.readouterr().out.splitlines():
+                document = json.loads(line)
+                [directive] = document["_aws"]["CloudWatchMetrics"]
+                assert (directive["Namespace"], directive["Dimensions"]) == ("Tests", [["service"]])
+                assert document["service"] == "users"
+                for metric in directive["Metrics"]:
+                    assert (metric["Unit"], document[metric["Name"]]) == ("Count", [1.0])
+                    found.append(metric["Name"])
+            return found
+
+        return names
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body", "counts"),
+        [
+            ("POST", "/users", {"username": "john"}, ["UsersCreated"]),
+            ("POST", "/users", {"username": "jane"}, ["Conflicts"]),
+            ("POST", "/users", {"username": "-"}, []),
+            ("GET", JANE, None, []),
+            ("GET", "/users", None, []),
+            ("PUT", JANE, {"state": "Bonn"}, ["UsersChanged"]),
+            ("PATCH", JANE, {"state": "Bonn"}, ["UsersChanged"]),
+            ("PATCH", JANE, {"state": None}, []),
+            ("DELETE", JANE, None, ["UsersDeleted"]),
+            ("DELETE", "/users/john", None, []),
+        ],
+    )
+    def test_a_call_counts_what_it_did(
+        self,
+        client: Client,
+        counted: Callable[[], list[str]],
+        method: str,
+        path: str,
+        body: object,
+        counts: list[str],
+    ) -> None:
+        client.create()
+        assert counted() == ["UsersCreated"]
+        client.send(method, path, body)
+        assert counted() == counts
+
+    def test_a_stale_write_is_a_conflict(
+        self, client: Client, counted: Callable[[], list[str]]
+    ) -> None:
+        client.create()
+        client.send("DELETE", JANE, headers=STALE)
+        assert counted() == ["UsersCreated", "Conflicts"]
+
+    def test_a_repeat_is_no_create(self, client: Client, counted: Callable[[], list[str]]) -> None:
+        for _ in range(2):
+            client.send("POST", "/users", {"username": "jane"}, headers={"idempotency-key": "k"})
+        assert counted() == ["UsersCreated", "Replays"]
 
 
 @pytest.mark.parametrize("status", [500, 503])

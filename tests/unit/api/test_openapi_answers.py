@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from api import UserAPI
@@ -107,13 +108,17 @@ def answered(api: UserAPI, method: str, path: str, **request: Any) -> dict[str, 
     return answer
 
 
+def metrics() -> EphemeralMetrics:
+    return EphemeralMetrics(namespace="Tests", service="users")
+
+
 def logger() -> Logger:
     return Logger(service=uuid.uuid4().hex, stream=io.StringIO())
 
 
 @pytest.fixture
 def api() -> UserAPI:
-    result = UserAPI(InMemoryUsers(), logger())
+    result = UserAPI(InMemoryUsers(), logger(), metrics())
     answered(result, "POST", "/users", body={"username": "joe", "email": EMAIL})
     key = {"idempotency-key": "jane's"}
     answered(result, "POST", "/users", body={"username": "jane"}, headers=key)
@@ -164,7 +169,7 @@ def test_an_answer_is_as_the_document_says(
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_failure_is_as_the_document_says(name: str, status: int, error: Exception) -> None:
     method, path = name.split()
-    api = UserAPI(FailingUsers(error), logger())
+    api = UserAPI(FailingUsers(error), logger(), metrics())
     answer = answered(api, method, path, **BODY.get(method, {}))
     assert answer["statusCode"] == status
     check(answer, DOCUMENT["paths"][path][method.lower()]["responses"])

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import pages
@@ -64,7 +65,9 @@ class Client:
 
     def __init__(self) -> None:
         logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO())
-        self._api = UserAPI(InMemoryUsers(), logger)
+        self._api = UserAPI(
+            InMemoryUsers(), logger, EphemeralMetrics(namespace="Tests", service="users")
+        )
 
     def send(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
         answer = self._api(event(method, path, headers=headers), LambdaContext())
@@ -364,6 +367,9 @@ imported()
         env={
             "PYTHONPATH": f"{ROOT}{os.pathsep}{bundling.RUNTIME}",
             "TABLE_NAME": "users",
+            "METRICS_NAMESPACE": "Tests",
+            "LOG_LEVEL": "INFO",
+            "DEBUG_SHARE": "0",
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",

@@ -1,0 +1,56 @@
+"""Why the scanners' findings about the function are accepted."""
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+
+from backend.findings import accept
+
+
+def accept_findings(function: lambda_.Function, role: iam.Role, log_group: logs.LogGroup) -> None:
+    """Call it once the role has its permissions."""
+    accept(
+        function,
+        "Python 3.13 is supported by Lambda until 2029. The bytecode that ships, the tests and the"
+        " local cloud have the same version: it changes in all of them at once.",
+        nag=["AwsSolutions-L1", "Serverless-LambdaLatestVersion"],
+    )
+    accept(
+        function,
+        "Only the gateway invokes it, and waits for the answer: there is no asynchronous"
+        " invocation whose event a dead letter queue could keep.",
+        nag=["Serverless-LambdaDLQ", "NIST.800.53.R5-LambdaDLQ"],
+        checkov=["CKV_AWS_116"],
+    )
+    accept(
+        function,
+        "The gateway's throttles limit the load, and an alarm watches the account's concurrency."
+        " Reserved concurrency would make the first deployment to a new account fail.",
+        nag=["NIST.800.53.R5-LambdaConcurrency"],
+        checkov=["CKV_AWS_115"],
+    )
+    accept(
+        function,
+        "It calls DynamoDB only, over TLS and authorized by IAM, and no address reaches it but the"
+        " Lambda API's. A VPC would hold nothing else to protect or to reach.",
+        nag=["NIST.800.53.R5-LambdaInsideVPC"],
+        checkov=["CKV_AWS_117"],
+    )
+    accept(
+        function,
+        "No variable is a secret. Lambda encrypts them at rest with a key of its own.",
+        checkov=["CKV_AWS_173"],
+    )
+    accept(
+        log_group,
+        "CloudWatch encrypts logs at rest with a key of its own, and no log holds a token or"
+        " personal data.",
+        nag=["NIST.800.53.R5-CloudWatchLogGroupEncrypted"],
+        checkov=["CKV_AWS_158"],
+    )
+    accept(
+        role.node.find_child("DefaultPolicy"),
+        "The policy is for this one role, names actions and resources without a wildcard, and goes"
+        " with the role. A managed policy could be attached to others.",
+        nag=["NIST.800.53.R5-IAMNoInlinePolicy"],
+    )

@@ -1,0 +1,101 @@
+"""Service level indicators: how much of an error budget is spent, and how fast."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from backend.api.infrastructure import API
+from backend.monitoring.objectives import Objectives
+
+# Fewer bad requests than this wake nobody: at low traffic one would be a large share.
+_FEWEST_BAD_REQUESTS: Final = 3
+
+
+class Indicator:
+    """A share of bad requests, held against the share that an objective permits.
+
+    Both ways to count them use what HTTP APIs report; their metrics have other names than those
+    of REST APIs: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+
+    name: of the objective, one word. bad: an expression for the bad requests' number.
+    """
+
+    def __init__(self, name: str, *, api: API, bad: str, target_percent: float) -> None:
+        self.name = name
+        self.target_percent = target_percent
+        self._api = api
+        self._bad = bad
+        self._budget_percent = round(100 - target_percent, 6)
+
+    def burn_rate(
+        self, window: cdk.Duration, *, needs_several: bool = False
+    ) -> cloudwatch.MathExpression:
+        """How many times faster than permitted the error budget is spent; 1 lasts 30 days.
+
+        needs_several: 0 where there are too few bad requests to tell.
+        """
+        rate = f"100 * {self._bad} / requests / {self._budget_percent:g}"
+        if needs_several:
+            rate = f"IF({self._bad} >= {_FEWEST_BAD_REQUESTS}, {rate}, 0)"
+        return self._expression(rate, window, label=f"{self.name}: burn rate")
+
+    def good_percent(self, window: cdk.Duration) -> cloudwatch.MathExpression:
+        """What the objective is about."""
+        return self._expression(
+            f"100 - 100 * {self._bad} / requests",
+            window,
+            label=f"{self.name} (%), objective {self.target_percent:g}",
+        )
+
+    def budget_left_percent(self, window: cdk.Duration) -> cloudwatch.MathExpression:
+        """Below 0, the objective is missed."""
+        return self._expression(
+            f"100 - 100 * (100 * {self._bad} / requests / {self._budget_percent:g})",
+            window,
+            label=f"{self.name}: error budget left (%)",
+        )
+
+    def _expression(
+        self, expression: str, window: cdk.Duration, *, label: str
+    ) -> cloudwatch.MathExpression:
+        metrics = {"requests": self._api.http_api.metric_count(statistic="sum"), **self._counted()}
+        return cloudwatch.MathExpression(
+            expression=expression, using_metrics=metrics, period=window, label=label
+        )
+
+    def _counted(self) -> dict[str, cloudwatch.IMetric]:
+        raise NotImplementedError
+
+
+class Availability(Indicator):
+    """Bad is what was answered by a 5xx, whoever answered: the function or the gateway."""
+
+    def __init__(self, *, api: API, objectives: Objectives) -> None:
+        super().__init__(
+            "Availability",
+            api=api,
+            bad="FILL(failed, 0)",
+            target_percent=objectives.available_percent,
+        )
+
+    def _counted(self) -> dict[str, cloudwatch.IMetric]:
+        return {"failed": self._api.http_api.metric_server_error(statistic="sum")}
+
+
+class Latency(Indicator):
+    """Bad is what took longer than the objective says, cold starts included."""
+
+    def __init__(self, *, api: API, objectives: Objectives) -> None:
+        super().__init__(
+            "Latency",
+            api=api,
+            bad="(requests * (100 - fast) / 100)",
+            target_percent=objectives.fast_percent,
+        )
+        self._milliseconds = objectives.fast_milliseconds
+
+    def _counted(self) -> dict[str, cloudwatch.IMetric]:
+        # The percentage of the values up to the given one: a true share, no percentile.
+        statistic = cloudwatch.Stats.percentile_rank(self._milliseconds)
+        return {"fast": self._api.http_api.metric_latency(statistic=statistic)}

@@ -1,0 +1,83 @@
+"""What of a template holds something that can't be made again, and what of it can't be changed.
+
+python -m tests.infrastructure.stateful ASSEMBLY   prints what stateful.json has of an environment
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+# By type: the properties whose change makes CloudFormation replace the resource, or lose data:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
+STATEFUL: Final = {
+    "AWS::Backup::BackupVault": ("BackupVaultName", "EncryptionKeyArn"),
+    "AWS::Cognito::UserPool": ("AliasAttributes", "UsernameAttributes"),
+    "AWS::DynamoDB::GlobalTable": (
+        "AttributeDefinitions",
+        "GlobalSecondaryIndexes",
+        "KeySchema",
+        "LocalSecondaryIndexes",
+        "TableName",
+    ),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
+}
+# Every other type must be named here, so that somebody has thought about it.
+STATELESS: Final = {
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Authorizer",
+    "AWS::ApiGatewayV2::Integration",
+    "AWS::ApiGatewayV2::Route",
+    "AWS::ApiGatewayV2::Stage",
+    "AWS::Backup::BackupPlan",
+    "AWS::Backup::BackupSelection",
+    "AWS::CDK::Metadata",
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::CompositeAlarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::Events::Rule",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::KMS::Alias",
+    "AWS::KMS::Key",  # of messages that are delivered at once
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::Function",
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::Version",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+}
+# An index's limits may change.
+_CHANGEABLE: Final = ("WriteOnDemandThroughputSettings", "ReadOnDemandThroughputSettings")
+
+
+def stateful(template: Mapping[str, Any]) -> dict[str, Any]:
+    """By logical id: the type, what becomes of it, and what must not change."""
+    return {
+        name: {
+            "type": resource["Type"],
+            "when it goes": [resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")],
+            **{
+                fixed: _without_limits(resource.get("Properties", {})[fixed])
+                for fixed in STATEFUL[resource["Type"]]
+                if fixed in resource.get("Properties", {})
+            },
+        }
+        for name, resource in sorted(template["Resources"].items())
+        if resource["Type"] in STATEFUL
+    }
+
+
+def _without_limits(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_limits(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: inner for name, inner in value.items() if name not in _CHANGEABLE}
+    return value
+
+
+if __name__ == "__main__":
+    [path] = Path(sys.argv[1]).glob("*.template.json")
+    print(json.dumps(stateful(json.loads(path.read_text())), indent=2))  # noqa: T201 its purpose

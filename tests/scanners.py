@@ -1,0 +1,85 @@
+"""checkov, which has dependencies that this project's can't live with: an environment of its own.
+
+A test that needs it installs it, as uv.lock has it.
+"""
+
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from localcloud.install import LOCAL, ROOT, sync_group
+
+_SECONDS: Final = 300
+
+
+class Finding(NamedTuple):
+    """A rule, the template's file name, and the logical id of the resource."""
+
+    rule: str
+    file: str
+    resource: str
+
+
+class Report(NamedTuple):
+    """What checkov failed, and the reasons of what it skipped."""
+
+    failed: set[Finding]
+    skipped: dict[Finding, str]
+
+
+def checkov(folder: Path) -> Report:
+    """Scan the templates (*.json) of a folder."""
+    program = _install() / "bin" / "checkov"
+    # Guidelines would come from the network, and change nothing of what is found.
+    options = ["--framework", "cloudformation", "--output", "json", "--skip-download"]
+    done = subprocess.run(
+        [str(program), *options, "--directory", str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        env={"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"},
+        cwd=folder,
+    )
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert not report["results"]["parsing_errors"]
+    return Report(
+        set(_findings(report["results"]["failed_checks"])),
+        {
+            finding: check["check_result"]["suppress_comment"]
+            for finding, check in zip(
+                _findings(report["results"]["skipped_checks"]),
+                report["results"]["skipped_checks"],
+                strict=True,
+            )
+        },
+    )
+
+
+def _findings(checks: Sequence[dict[str, Any]]) -> list[Finding]:
+    return [
+        Finding(c["check_id"], c["file_path"].removeprefix("/"), c["resource"].split(".")[-1])
+        for c in checks
+    ]
+
+
+@functools.cache
+def _install() -> Path:
+    target = LOCAL / "scanners"
+    stamp = target / "installed"
+    lock_file = (ROOT / "uv.lock").read_bytes()
+    wanted = hashlib.sha256(str(target).encode() + lock_file).hexdigest()
+    with (LOCAL / "scanners.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            stamp.unlink(missing_ok=True)
+            sync_group("scanners", target)
+            stamp.write_text(wanted)
+    return target
