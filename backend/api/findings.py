@@ -1,5 +1,6 @@
-"""Why the scanners' findings about the function are accepted."""
+"""Why the scanners' findings about the function and the API are accepted."""
 
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -7,7 +8,29 @@ from aws_cdk import aws_logs as logs
 from backend.findings import accept
 
 
-def accept_findings(function: lambda_.Function, role: iam.Role, log_group: logs.LogGroup) -> None:
+def accept_open(route: apigateway.HttpRoute) -> None:
+    """For a route that needs no token."""
+    accept(
+        route,
+        "The route is open on purpose: /health says nothing but that the API works, and the"
+        " documentation, where a deployment opens it, holds no user's data. Which routes are open"
+        " is in routes.py and in the environment's record, and a test compares.",
+        nag=["AwsSolutions-APIG4"],
+    )
+
+
+def accept_log_group(log_group: logs.LogGroup) -> None:
+    """For the logs of the function and of the access."""
+    accept(
+        log_group,
+        "CloudWatch encrypts logs at rest with a key of its own, and no log holds a token or"
+        " personal data.",
+        nag=["NIST.800.53.R5-CloudWatchLogGroupEncrypted"],
+        checkov=["CKV_AWS_158"],
+    )
+
+
+def accept_function(function: lambda_.Function, role: iam.Role) -> None:
     """Call it once the role has its permissions."""
     accept(
         function,
@@ -41,16 +64,16 @@ def accept_findings(function: lambda_.Function, role: iam.Role, log_group: logs.
         "No variable is a secret. Lambda encrypts them at rest with a key of its own.",
         checkov=["CKV_AWS_173"],
     )
+    policy = role.node.find_child("DefaultPolicy")
     accept(
-        log_group,
-        "CloudWatch encrypts logs at rest with a key of its own, and no log holds a token or"
-        " personal data.",
-        nag=["NIST.800.53.R5-CloudWatchLogGroupEncrypted"],
-        checkov=["CKV_AWS_158"],
+        policy,
+        "The policy is for this one role, names each action, and goes with the role. A managed"
+        " policy could be attached to others.",
+        nag=["NIST.800.53.R5-IAMNoInlinePolicy"],
     )
     accept(
-        role.node.find_child("DefaultPolicy"),
-        "The policy is for this one role, names actions and resources without a wildcard, and goes"
-        " with the role. A managed policy could be attached to others.",
-        nag=["NIST.800.53.R5-IAMNoInlinePolicy"],
+        policy,
+        "X-Ray has no resources to name: what Lambda sends for its traces can be permitted for all"
+        " or for none. Every other permission names its resource, which a test holds.",
+        nag=["AwsSolutions-IAM5"],
     )

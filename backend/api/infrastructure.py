@@ -15,7 +15,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from backend.api import bundling, cors, routes, stage
-from backend.api.findings import accept_findings
+from backend.api.findings import accept_function, accept_log_group, accept_open
 from backend.api.stage import Throttle
 
 # The version whose bytecode bundling.py makes.
@@ -81,6 +81,8 @@ class API(Construct):
             logs.LogGroup(self, name, retention=log_retention, removal_policy=log_removal_policy)
             for name in ("Logs", "AccessLogs")
         )
+        for log_group in (function_logs, access_logs):
+            accept_log_group(log_group)
         self.function = self._function(
             platform,
             function_logs,
@@ -143,7 +145,7 @@ class API(Construct):
             log_group=log_group,
             role=role,
         )
-        accept_findings(function, role, log_group)
+        accept_function(function, role)
         return function
 
     def _domain_name(self, domain: Domain) -> apigateway.DomainName:
@@ -190,13 +192,17 @@ class API(Construct):
         added = {}
         for path, methods in routes.ROUTES.items():
             for method in methods:
-                [added[f"{method.value} {path}"]] = self.http_api.add_routes(
+                is_open = path in open_paths
+                [route] = self.http_api.add_routes(
                     path=path,
                     methods=[method],
                     integration=integration,
-                    authorizer=nobody if path in open_paths else None,
-                    authorization_scopes=None if path in open_paths else [routes.scope_for(method)],
+                    authorizer=nobody if is_open else None,
+                    authorization_scopes=None if is_open else [routes.scope_for(method)],
                 )
+                if is_open:
+                    accept_open(route)
+                added[f"{method.value} {path}"] = route
         return added
 
     def _let_pages_ask_first(self, integration: apigateway.HttpRouteIntegration) -> None:

@@ -14,6 +14,10 @@ from typing import Any, Final
 STATEFUL: Final = {
     "AWS::Backup::BackupVault": ("BackupVaultName", "EncryptionKeyArn"),
     "AWS::Cognito::UserPool": ("AliasAttributes", "UsernameAttributes"),
+    # Callers hold its id and its secret, and know the address and the scopes.
+    "AWS::Cognito::UserPoolClient": ("GenerateSecret",),
+    "AWS::Cognito::UserPoolDomain": ("Domain",),
+    "AWS::Cognito::UserPoolResourceServer": ("Identifier",),
     "AWS::DynamoDB::GlobalTable": (
         "AttributeDefinitions",
         "GlobalSecondaryIndexes",

@@ -7,6 +7,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Match, Template
 
+import settings
 import table
 from backend.api.bundling import HOST, PYTHON_VERSION
 from backend.api.infrastructure import Domain
@@ -121,10 +122,23 @@ def test_the_function_outlasts_dynamodb_and_the_gateway_outlasts_the_function(
     assert table._BUDGET_SECONDS + call < timeout < GATEWAY_TIMEOUT_SECONDS
 
 
-def test_the_function_knows_its_table_and_nothing_else(template: Template) -> None:
-    [table] = template.find_resources("AWS::DynamoDB::GlobalTable")
-    environment = _properties(template, FUNCTION)["Environment"]
-    assert environment == {"Variables": {"TABLE_NAME": {"Ref": table}}}
+@pytest.mark.parametrize(("name", "debug_share"), [("local", "0"), ("production", "0.01")])
+def test_the_function_knows_its_table_and_what_it_tells_of_itself(
+    name: str, debug_share: str, templates: Mapping[str, Template]
+) -> None:
+    [table] = templates[name].find_resources("AWS::DynamoDB::GlobalTable")
+    variables = _properties(templates[name], FUNCTION)["Environment"]["Variables"]
+    assert variables == {
+        "TABLE_NAME": {"Ref": table},
+        "METRICS_NAMESPACE": f"UserManagementBackend-{name.title()}",
+        "LOG_LEVEL": "INFO",
+        "DEBUG_SHARE": debug_share,
+    }
+    settings.load({**variables, "TABLE_NAME": "users"})
+
+
+def test_lambda_traces_the_function(template: Template) -> None:
+    assert _properties(template, FUNCTION)["TracingConfig"] == {"Mode": "Active"}
 
 
 def test_no_concurrency_is_reserved(template: Template) -> None:

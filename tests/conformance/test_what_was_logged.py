@@ -1,0 +1,85 @@
+"""Logs hold nothing personal and no token: looks at all that the function logged until now.
+
+It comes last, so that the other suites, when they ran before it against the same sandbox, are what
+it looks at; alone, it looks at its own calls.
+"""
+
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Final
+
+import boto3
+import httpx
+
+from tests.conformance.values import GOOD_VALUES
+
+_PERSONAL: Final = ("given_name", "family_name", "display_name", "phone_number", "state")
+# What the suites use, and whatever looks like it.
+_PATTERNS: Final = {
+    "an email address": r"[\w.+-]+@[\w-]+\.\w+",
+    "a username": r"\be2e-[0-9a-f]{8}-",
+    "a phone number": r"\+[1-9]\d{6,14}\b",
+    "a token": r"\beyJ[\w-]{8,}|\bBearer\b",
+    "a query": r"\b(?:username_prefix|cursor|email)=",
+    "a name": r"Zoë|Giovanna",
+}
+
+
+def test_nothing_personal_was_logged(
+    endpoint: str, authorization: dict[str, str], closing_lines: list[str]
+) -> None:
+    # Never the logs of an AWS account, whatever credentials the machine has.
+    assert os.environ.get("AWS_ENDPOINT_URL") == endpoint, "run it by ./scripts/sandbox -- COMMAND"
+    own_requests = set(_calls_with_personal_data(endpoint, authorization))
+    lines = list(_logged())
+    assert own_requests <= {match for line in lines for match in re.findall(r"[\w=-]{16,}", line)}
+    values = {
+        value
+        for name in _PERSONAL
+        for value in GOOD_VALUES[name]
+        if isinstance(value, str) and len(value) > 3
+    }
+    patterns = {**_PATTERNS, "a value": "|".join(map(re.escape, sorted(values)))}
+    found = {
+        f"{what}: {match.group()} in {line[:300]}"
+        for what, pattern in patterns.items()
+        for line in lines
+        if (match := re.search(pattern, line))
+    }
+    closing_lines.append(
+        f"logs: {len(lines)} lines, {len(patterns)} patterns and {len(values)} values, "
+        f"{len(found)} hits"
+    )
+    assert found == set()
+
+
+def _calls_with_personal_data(endpoint: str, headers: dict[str, str]) -> Iterator[str]:
+    """The requests' ids."""
+    name = f"e2e-{uuid.uuid4()}"
+    person = {"username": name, "email": f"{name}@example.com", "given_name": "Giovanna"}
+    with httpx.Client(base_url=endpoint, timeout=31, headers=headers) as client:
+        for method, path, body in (
+            ("POST", "/users", person),
+            ("POST", "/users", person),
+            ("POST", "/users", {**person, "phone_number": "+49 30 1234567", "mail": "x"}),
+            ("GET", f"/users/{name}@example.com", None),
+            ("GET", f"/users?email={name}@example.com", None),
+            ("GET", f"/users?email={name}@example.com&nickname=Giovanna", None),
+            ("PATCH", f"/users/{name}", {"family_name": "Zoë", "phone_number": "+49301234567"}),
+            ("DELETE", f"/users/{name}", None),
+        ):
+            answer = client.request(method, path, json=body)
+            assert answer.status_code < 500
+            yield answer.headers["X-Request-Id"]
+
+
+def _logged() -> Iterator[str]:
+    logs = boto3.client("logs")
+    for groups in logs.get_paginator("describe_log_groups").paginate():
+        for group in groups["logGroups"]:
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group["logGroupName"]
+            )
+            yield from (event["message"] for page in pages for event in page["events"])
