@@ -12,9 +12,9 @@ from backend.findings import accept
 
 # These are said again where they are used, in the function's code (backend/api/runtime/items.py):
 # what ships knows nothing of what deploys it. Tests hold the two together.
-_STATUS_INDEX: Final = "status"
+STATUS_INDEX: Final = "status"
 _STATUS_INDEX_KEY: Final = "status_shard"
-_TIME_TO_LIVE: Final = "expires_at"
+TIME_TO_LIVE: Final = "expires_at"
 
 
 class Database(Construct):
@@ -62,8 +62,8 @@ class Database(Construct):
                 deletion_protection=deletion_protection,
                 point_in_time_recovery=point_in_time_recovery,
             )
-        self.status_index_name = _STATUS_INDEX
-        self.status_index_arn = f"{self.table.table_arn}/index/{_STATUS_INDEX}"
+        self.status_index_name = STATUS_INDEX
+        self.status_index_arn = f"{self.table.table_arn}/index/{STATUS_INDEX}"
         if backup_retention:
             Backups(self, "Backups", table_arn=self.table.table_arn, retention=backup_retention)
 
@@ -84,7 +84,7 @@ class Database(Construct):
             sort_key=_string("sk"),
             global_secondary_indexes=[
                 dynamodb.GlobalSecondaryIndexPropsV2(
-                    index_name=_STATUS_INDEX,
+                    index_name=STATUS_INDEX,
                     partition_key=_string(_STATUS_INDEX_KEY),
                     sort_key=_string("sk"),
                     # So that only a change of the status is written to it, too.
@@ -93,7 +93,7 @@ class Database(Construct):
                     max_write_request_units=max_write_units,
                 )
             ],
-            time_to_live_attribute=_TIME_TO_LIVE,
+            time_to_live_attribute=TIME_TO_LIVE,
             billing=dynamodb.Billing.on_demand(
                 max_read_request_units=max_read_units, max_write_request_units=max_write_units
             ),

@@ -42,6 +42,7 @@ class Checkout:
         for name in _INSTALLED:
             link = folder / name
             link.parent.mkdir(exist_ok=True)
+            (ROOT / name).mkdir(exist_ok=True)  # what comes with the first deployment
             link.symlink_to(ROOT / name)
         self.folder = folder
         self._originals: dict[Path, str] = {}

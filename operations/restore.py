@@ -1,0 +1,200 @@
+"""./scripts/restore: the users of an earlier time, in a new table that the stack can adopt."""
+
+import argparse
+import re
+import signal
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import aws_cdk as cdk
+import boto3
+
+from backend.database.infrastructure import STATUS_INDEX, TIME_TO_LIVE
+from constants import ENVIRONMENTS, LOCAL, Environment
+from localcloud import emulator
+from localcloud.progress import Failure, explain, say
+from operations import tables
+from operations.tables import Backup, PointInTime, Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+_DESCRIPTION: Final = """\
+Restores the users of an environment into a new table, gives it what a restore leaves out, and says
+how the stack adopts it. Uses the AWS credentials of the environment, or the running sandbox.
+Deletes nothing. Killed or failed, it may be run again with the same arguments, and goes on.
+"""
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's rule
+_OF_AWS_BACKUP: Final = re.compile(r"arn:[^:]+:backup:")
+
+
+def main() -> None:
+    """Parse the command line, restore, and print what to do next."""
+    arguments = _parse(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        _restore(arguments)
+    except Failure as failure:
+        explain(failure)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say("\nStopped. AWS goes on: run the same command again, which goes on from there.")
+        sys.exit(128 + signal.SIGINT)
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="./scripts/restore",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("environment", choices=ENVIRONMENTS, help="one of constants.py")
+    origin = parser.add_mutually_exclusive_group(required=True)
+    origin.add_argument(
+        "--at", type=_time, metavar="TIME", help="such as 2026-11-21T09:00:00Z, before the damage"
+    )
+    origin.add_argument("--backup", metavar="ARN", help="a backup of DynamoDB's")
+    origin.add_argument(
+        "--restored", action="store_true", help="AWS Backup has made the table: do the rest"
+    )
+    parser.add_argument(
+        "--to", required=True, type=_name, metavar="TABLE", help="the new table's name"
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="TABLE",
+        help="the table to restore; without it the one that the stack uses",
+    )
+    parser.add_argument("--stack", metavar="NAME", help="another name than the environment's own")
+    parser.add_argument("--port", type=int, default=emulator.PORT, help="the sandbox's")
+    arguments = parser.parse_args(words)
+    if arguments.backup and _OF_AWS_BACKUP.match(arguments.backup):
+        parser.error(
+            "that backup is AWS Backup's: let it restore to the new name (AWS Backup, the vault, "
+            "Restore), then run this with --restored in place of --backup"
+        )
+    return arguments
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    record = ENVIRONMENTS[arguments.environment]
+    with tables.dynamodb_answers():  # which needs a region, too
+        session = _session(record, arguments.port)
+        client = session.client("dynamodb")
+    source = arguments.source
+    if source is None:
+        source = _table_of_stack(session, arguments.stack or record.stack_name)
+    if arguments.to == source:
+        raise Failure(f"{source} is the table to restore: choose another name, by --to.")
+    origin: PointInTime | Backup | None = None
+    if arguments.at:
+        origin = PointInTime(table=source, time=arguments.at)
+    elif arguments.backup:
+        origin = Backup(arn=arguments.backup)
+    tables.restore(client, origin, arguments.to, _settings(client, record, source))
+    _say_what_is_next(arguments.environment, record, source, arguments.to)
+
+
+def _session(record: Environment, port: int) -> Any:
+    if record is LOCAL:
+        endpoint = f"http://{emulator.HOST}:{port}"
+        if emulator.get(f"{endpoint}/_door") is None:
+            raise Failure(
+                f"No sandbox answers on port {port}: start ./scripts/sandbox in another terminal, "
+                "or name its port with --port."
+            )
+        emulator.use(endpoint)
+        return boto3.Session()
+    if record.target is None:
+        return boto3.Session()
+    session = boto3.Session(region_name=record.target.region)
+    account = session.client("sts").get_caller_identity()["Account"]
+    if account != record.target.account:
+        raise Failure(
+            f"These are credentials of the account {account}; {record.name} is in "
+            f"{record.target.account}."
+        )
+    return session
+
+
+def _table_of_stack(session: Any, stack: str) -> str:
+    """The table that the stack's function uses, be it the stack's own or adopted."""
+    with tables.dynamodb_answers():
+        pages = session.client("cloudformation").get_paginator("list_stack_resources")
+        functions = [
+            resource["PhysicalResourceId"]
+            for page in pages.paginate(StackName=stack)
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == "AWS::Lambda::Function"
+        ]
+        lambda_ = session.client("lambda")
+        for function in functions:
+            found = lambda_.get_function_configuration(FunctionName=function)
+            name = found.get("Environment", {}).get("Variables", {}).get("TABLE_NAME")
+            if name:
+                return str(name)
+    raise Failure(f"No function of the stack {stack} names its table: name it, by --from.")
+
+
+def _settings(client: "DynamoDBClient", record: Environment, source: str) -> Settings:
+    """What the record says of a table; the tags are the source's, as stacks and people add them."""
+    with tables.dynamodb_answers():
+        tags = tables.tags(client, source)
+    return Settings(
+        index=STATUS_INDEX,
+        time_to_live=TIME_TO_LIVE,
+        point_in_time_recovery=record.point_in_time_recovery,
+        deletion_protection=record.deletion_protection,
+        encryption_key=record.encryption_key,
+        max_read_units=record.max_read_units,
+        max_write_units=record.max_write_units,
+        tags=tags,
+    )
+
+
+def _say_what_is_next(environment: str, record: Environment, source: str, table: str) -> None:
+    kept = f"{source} is as it was, and stays."
+    if record.removal_policy is cdk.RemovalPolicy.DESTROY and not record.adopted_table:
+        kept = (
+            f"Beware: this deployment deletes {source}, if it is the stack's own, as the record's"
+            " removal policy says."
+        )
+    deploy = f"./scripts/cdk deploy -c environment={environment}"
+    if record is LOCAL:
+        deploy = "nothing: the running sandbox deploys it when you save"
+    say(f"""\
+{table} is ready.
+
+1. In constants.py, in the record {record.name.upper()}:
+
+     adopted_table="{table}",
+
+2. Deploy: {deploy}
+
+{kept}""")
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: use one such as 2026-11-21T09:00:00Z"
+        ) from None
+    if time.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no time zone: add Z for UTC")
+    return time.astimezone(UTC).replace(microsecond=0)
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} can't be a table's name: use 3 to 255 letters, digits, '-', '_' and '.'"
+        )
+    return text
+
+
+if __name__ == "__main__":
+    main()
