@@ -119,8 +119,8 @@ def dynamodb_answers() -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise Failure(
-            f"AWS does not do it: {error} Repair that, and run the same command again: it goes on "
-            "where it was."
+            f"AWS refuses: {str(error).removesuffix('.')}. Repair that, and run the same command"
+            " again: it goes on where it was."
         ) from None
 
 
