@@ -1,5 +1,6 @@
 """Why the scanners' findings about the function are accepted."""
 
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -7,7 +8,7 @@ from aws_cdk import aws_logs as logs
 from backend.findings import accept
 
 
-def accept_findings(function: lambda_.Function, role: iam.Role, log_group: logs.LogGroup) -> None:
+def accept_findings(function: lambda_.Function, role: iam.Role) -> None:
     """Call it once the role has its permissions."""
     accept(
         function,
@@ -42,15 +43,25 @@ def accept_findings(function: lambda_.Function, role: iam.Role, log_group: logs.
         checkov=["CKV_AWS_173"],
     )
     accept(
-        log_group,
-        "CloudWatch encrypts logs at rest with a key of its own, and no log holds a token or"
-        " personal data.",
-        nag=["NIST.800.53.R5-CloudWatchLogGroupEncrypted"],
-        checkov=["CKV_AWS_158"],
-    )
-    accept(
         role.node.find_child("DefaultPolicy"),
         "The policy is for this one role, names actions and resources without a wildcard, and goes"
         " with the role. A managed policy could be attached to others.",
         nag=["NIST.800.53.R5-IAMNoInlinePolicy"],
     )
+
+
+def accept_log_findings(*log_groups: logs.LogGroup) -> None:
+    """For the function's logs and those of the access."""
+    for log_group in log_groups:
+        accept(
+            log_group,
+            "CloudWatch encrypts logs at rest with a key of its own. No log holds a token or"
+            " anything of a user; the access log has the callers' subjects and addresses.",
+            nag=["NIST.800.53.R5-CloudWatchLogGroupEncrypted"],
+            checkov=["CKV_AWS_158"],
+        )
+
+
+def accept_openness(route: apigateway.HttpRoute, reason: str) -> None:
+    """For a route that needs no token."""
+    accept(route, reason, nag=["AwsSolutions-APIG4"])
