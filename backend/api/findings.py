@@ -1,4 +1,4 @@
-"""Why the scanners' findings about the function and the API are accepted."""
+"""Why the scanners' findings about the function, its logs and the routes are accepted."""
 
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_iam as iam
@@ -8,29 +8,7 @@ from aws_cdk import aws_logs as logs
 from backend.findings import accept
 
 
-def accept_open(route: apigateway.HttpRoute) -> None:
-    """For a route that needs no token."""
-    accept(
-        route,
-        "The route is open on purpose: /health says nothing but that the API works, and the"
-        " documentation, where a deployment opens it, holds no user's data. Which routes are open"
-        " is in routes.py and in the environment's record, and a test compares.",
-        nag=["AwsSolutions-APIG4"],
-    )
-
-
-def accept_log_group(log_group: logs.LogGroup) -> None:
-    """For the logs of the function and of the access."""
-    accept(
-        log_group,
-        "CloudWatch encrypts logs at rest with a key of its own, and no log holds a token or"
-        " personal data.",
-        nag=["NIST.800.53.R5-CloudWatchLogGroupEncrypted"],
-        checkov=["CKV_AWS_158"],
-    )
-
-
-def accept_function(function: lambda_.Function, role: iam.Role) -> None:
+def accept_findings(function: lambda_.Function, role: iam.Role) -> None:
     """Call it once the role has its permissions."""
     accept(
         function,
@@ -77,3 +55,20 @@ def accept_function(function: lambda_.Function, role: iam.Role) -> None:
         " or for none. Every other permission names its resource, which a test holds.",
         nag=["AwsSolutions-IAM5"],
     )
+
+
+def accept_log_findings(*log_groups: logs.LogGroup) -> None:
+    """For the function's logs and those of the access."""
+    for log_group in log_groups:
+        accept(
+            log_group,
+            "CloudWatch encrypts logs at rest with a key of its own. No log holds a token or"
+            " anything of a user; the access log has the callers' subjects and addresses.",
+            nag=["NIST.800.53.R5-CloudWatchLogGroupEncrypted"],
+            checkov=["CKV_AWS_158"],
+        )
+
+
+def accept_openness(route: apigateway.HttpRoute, reason: str) -> None:
+    """For a route that needs no token."""
+    accept(route, reason, nag=["AwsSolutions-APIG4"])

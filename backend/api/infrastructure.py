@@ -1,6 +1,6 @@
 """The HTTP API, and the function that answers it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from backend.api import bundling, cors, routes, stage
-from backend.api.findings import accept_function, accept_log_group, accept_open
+from backend.api.findings import accept_findings, accept_log_findings, accept_openness
 from backend.api.stage import Throttle
 
 # The version whose bytecode bundling.py makes.
@@ -81,8 +81,7 @@ class API(Construct):
             logs.LogGroup(self, name, retention=log_retention, removal_policy=log_removal_policy)
             for name in ("Logs", "AccessLogs")
         )
-        for log_group in (function_logs, access_logs):
-            accept_log_group(log_group)
+        accept_log_findings(function_logs, access_logs)
         self.function = self._function(
             platform,
             function_logs,
@@ -106,7 +105,7 @@ class API(Construct):
         for key, value in tags.items():
             cdk.Tags.of(self.http_api).add(key, value)
         self.endpoint = f"https://{domain.name}" if domain else self.http_api.api_endpoint
-        open_paths = routes.OPEN | routes.DOCS if open_docs else routes.OPEN
+        open_paths = {**routes.OPEN, **(routes.DOCS if open_docs else {})}
         added = self._add_routes(integration, open_paths)
         if cors_origins:
             self._let_pages_ask_first(integration)
@@ -145,7 +144,7 @@ class API(Construct):
             log_group=log_group,
             role=role,
         )
-        accept_function(function, role)
+        accept_findings(function, role)
         return function
 
     def _domain_name(self, domain: Domain) -> apigateway.DomainName:
@@ -185,23 +184,21 @@ class API(Construct):
         )
 
     def _add_routes(
-        self, integration: apigateway.HttpRouteIntegration, open_paths: Collection[str]
+        self, integration: apigateway.HttpRouteIntegration, open_paths: Mapping[str, str]
     ) -> Mapping[str, apigateway.HttpRoute]:
         """Returns them by their keys, such as "GET /users"."""
-        nobody = apigateway.HttpNoneAuthorizer()
         added = {}
         for path, methods in routes.ROUTES.items():
             for method in methods:
-                is_open = path in open_paths
                 [route] = self.http_api.add_routes(
                     path=path,
                     methods=[method],
                     integration=integration,
-                    authorizer=nobody if is_open else None,
-                    authorization_scopes=None if is_open else [routes.scope_for(method)],
+                    authorizer=apigateway.HttpNoneAuthorizer() if path in open_paths else None,
+                    authorization_scopes=None if path in open_paths else [routes.scope_for(method)],
                 )
-                if is_open:
-                    accept_open(route)
+                if path in open_paths:
+                    accept_openness(route, open_paths[path])
                 added[f"{method.value} {path}"] = route
         return added
 
@@ -210,9 +207,12 @@ class API(Construct):
 
         https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
         """
-        self.http_api.add_routes(
+        [route] = self.http_api.add_routes(
             path="/{proxy+}",
             methods=[apigateway.HttpMethod.OPTIONS],
             integration=integration,
             authorizer=apigateway.HttpNoneAuthorizer(),
+        )
+        accept_openness(
+            route, "Preflights carry no token. The gateway answers those that it knows."
         )

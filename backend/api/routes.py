@@ -25,10 +25,15 @@ ROUTES: Final[Mapping[str, tuple[HttpMethod, ...]]] = {
     "/problems/{name}": _READS,
 }
 
-# Who watches whether the API works has no token.
-OPEN: Final = frozenset({"/health"})
+# What needs no token, and why.
+OPEN: Final[Mapping[str, str]] = {
+    "/health": "Who watches whether the API works has no token, and learns nothing else.",
+}
 # What an environment may open, too.
-DOCS: Final = frozenset({"/openapi.json", "/docs", "/docs/{file}", "/problems/{name}"})
+DOCS: Final[Mapping[str, str]] = dict.fromkeys(
+    ("/openapi.json", "/docs", "/docs/{file}", "/problems/{name}"),
+    "It tells of the API and of no user, and the environment's record opens it.",
+)
 
 # One request reads up to a hundred users and more than one partition.
 LISTS: Final = ("GET /users", "HEAD /users")

@@ -51,12 +51,6 @@ class Identity(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.user_pool = self._user_pool(deletion_protection=deletion_protection)
-        accept(
-            self.user_pool,
-            "The Plus plan watches how people sign in, and nobody signs in here: programs ask for"
-            " tokens with a secret that Cognito made, which no list of leaked passwords holds.",
-            nag=["AwsSolutions-COG8"],
-        )
         self._add_domain()
         self.client = self.user_pool.add_client(
             "Machine",
@@ -79,7 +73,7 @@ class Identity(Construct):
 
     def _user_pool(self, *, deletion_protection: bool) -> cognito.UserPool:
         # Nobody signs in. Should people be added one day, then these are where they begin.
-        return cognito.UserPool(
+        user_pool = cognito.UserPool(
             self,
             "UserPool",
             self_sign_up_enabled=False,
@@ -96,6 +90,13 @@ class Identity(Construct):
             feature_plan=cognito.FeaturePlan.LITE,
             deletion_protection=deletion_protection,
         )
+        accept(
+            user_pool,
+            "The plan Plus watches how people sign in. The pool has no people: it gives tokens to"
+            " programs, whose secrets Cognito makes.",
+            nag=["AwsSolutions-COG8"],
+        )
+        return user_pool
 
     def _add_domain(self) -> None:
         """Give the token endpoint an address: one prefix, which nobody else in the region has."""

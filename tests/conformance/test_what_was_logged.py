@@ -79,7 +79,12 @@ def _logged() -> Iterator[str]:
     logs = boto3.client("logs")
     for groups in logs.get_paginator("describe_log_groups").paginate():
         for group in groups["logGroups"]:
-            pages = logs.get_paginator("filter_log_events").paginate(
-                logGroupName=group["logGroupName"]
-            )
-            yield from (event["message"] for page in pages for event in page["events"])
+            start = 0
+            # The emulator gives the first 10,000 and no token that leads on.
+            while events := logs.filter_log_events(
+                logGroupName=group["logGroupName"], startTime=start
+            )["events"]:
+                yield from (event["message"] for event in events)
+                # Some of the last millisecond come twice, unless it holds all of them.
+                last = events[-1]["timestamp"]
+                start = last if len(events) > 1 and last > start else last + 1

@@ -14,10 +14,10 @@ from typing import Any, Final
 STATEFUL: Final = {
     "AWS::Backup::BackupVault": ("BackupVaultName", "EncryptionKeyArn"),
     "AWS::Cognito::UserPool": ("AliasAttributes", "UsernameAttributes"),
-    # Callers hold its id and its secret, and know the address and the scopes.
-    "AWS::Cognito::UserPoolClient": ("GenerateSecret",),
-    "AWS::Cognito::UserPoolDomain": ("Domain",),
-    "AWS::Cognito::UserPoolResourceServer": ("Identifier",),
+    # Its secret is what callers have, and they have it for that pool and by that domain.
+    "AWS::Cognito::UserPoolClient": ("GenerateSecret", "UserPoolId"),
+    "AWS::Cognito::UserPoolDomain": ("Domain", "UserPoolId"),
+    "AWS::Cognito::UserPoolResourceServer": ("Identifier", "UserPoolId"),
     "AWS::DynamoDB::GlobalTable": (
         "AttributeDefinitions",
         "GlobalSecondaryIndexes",

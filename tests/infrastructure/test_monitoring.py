@@ -16,6 +16,7 @@ from backend.monitoring.alarms import BURN_RATES
 from backend.monitoring.objectives import Operators
 from items import STATUS_INDEX
 from localcloud.install import ROOT
+from tests.infrastructure.dashboard import picture
 
 ALARM = "AWS::CloudWatch::Alarm"
 COMPOSITE = "AWS::CloudWatch::CompositeAlarm"
@@ -438,3 +439,11 @@ def _text(value: Any) -> str:
 
 def _reference(logical_id: str) -> str:
     return f"${{{logical_id}}}"
+
+
+def test_the_picture_of_the_dashboard_is_the_dashboards(
+    templates: Mapping[str, Template],
+) -> None:
+    committed = (ROOT / "docs" / "dashboard.svg").read_text()
+    made = picture(templates["production"].to_json())
+    assert made == committed, "python -m tests.infrastructure.dashboard ASSEMBLY makes it"
