@@ -9,7 +9,10 @@ from localcloud.hotswap import RUNTIME
 from localcloud.progress import say
 
 # What the logger adds to each line, and what the line of the request says already.
-_BOILERPLATE: Final = {"level", "location", "message", "timestamp", "service", "request_id"}
+_BOILERPLATE: Final = {
+    *("level", "location", "message", "timestamp", "service", "request_id"),
+    "xray_trace_id",
+}
 _FRAME: Final = re.compile(r"(\w+\.py):(\d+) \S+")
 _INDENT: Final = "  "
 # How a line begins that CloudWatch takes for metrics (the embedded metric format).

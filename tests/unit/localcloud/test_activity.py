@@ -77,3 +77,14 @@ def test_a_start_is_not_worth_a_line(capsys: pytest.CaptureFixture[str]) -> None
     event = {"method": "GET", "path": "/health", "status": 200, "milliseconds": 1}
     activity.show(json.dumps(event).encode())
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_for_machines_is_not_shown(
+    activity: Activity, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        '{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"service":"users","UsersCreated":[1.0]}',
+        json.dumps({"level": "WARNING", "message": "slow", "xray_trace_id": "1-2", "reason": "x"}),
+    ]
+    activity.show(json.dumps({"log": "\n".join(lines), "error": ""}).encode())
+    assert capsys.readouterr().err == "  WARNING slow reason=x\n"
