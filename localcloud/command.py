@@ -24,7 +24,7 @@ _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
 
 
-def run(command: list[str], interruption: Interruption) -> int:
+def run(command: list[str], interruption: Interruption, *, enforces_iam: bool = False) -> int:
     """Return the command's exit status; raises Failure, and Interrupted. Nothing is kept."""
     if not shutil.which(command[0]):
         say(f"{command[0]!r} is no command that can be run: correct it, or make it executable.")
@@ -33,7 +33,7 @@ def run(command: list[str], interruption: Interruption) -> int:
     prefix = f"{_FOLDER}{os.getpid()}-"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=LOCAL, prefix=prefix)))
-        cloud = Emulator(folder, emulator.free_port(), is_kept=False)
+        cloud = Emulator(folder, emulator.free_port(), enforces_iam=enforces_iam)
         stack.callback(cloud.stop)
         start(cloud, folder, interruption)
         token = _token(cloud.endpoint)

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud import gaps, processes
 from localcloud.emulator import ACCOUNT, REGION, Emulator, aws_environment
+from localcloud.hotswap import the_cloud_answers
 from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
 from localcloud.processes import Interruption
 from localcloud.progress import Failure
@@ -20,6 +21,9 @@ _CLI: Final = (
     f"--require={Path(__file__).with_name('end_with_parent.cjs')}",
     str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"),
 )
+
+# As bootstrap names it for the qualifier that the CDK has by default.
+_ASSETS: Final = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 
 
 class Deployment:
@@ -53,6 +57,8 @@ class Deployment:
         # No app: the account is named, and nothing has to be synthesized for it.
         command = ["bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", ""]
         self._finish(self._start(command), "bootstrap", interruption)
+        if self._cloud.enforces_iam:
+            self._permit_plain_http()
 
     def finish_synthesis(self, interruption: Interruption) -> None:
         """Wait for what start_synthesis() began. Raises Failure."""
@@ -126,6 +132,12 @@ class Deployment:
         if process.returncode:
             output = self._log(command).read_text(errors="replace").replace(f"{ROOT}/", "")
             raise Failure(f"cdk {command} failed; its output is above.", output)
+
+    def _permit_plain_http(self) -> None:
+        # The policy of the bucket for assets denies all that doesn't come over TLS, and that is
+        # all that it says. The local cloud has no TLS, and enforces this one, too.
+        with the_cloud_answers():
+            boto3.client("s3").delete_bucket_policy(Bucket=_ASSETS)
 
     def _is_bootstrapped(self) -> bool:
         try:

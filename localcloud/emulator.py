@@ -103,6 +103,7 @@ class Emulator:
     `endpoint` is its address, and the API's.
     is_kept: whether what it holds is kept for the next one that has the folder.
     show: gets each line that reports an event (emulator_process); without it the log does.
+    enforces_iam: whether it refuses what the policies don't permit a role; else all is permitted.
     """
 
     def __init__(
@@ -112,7 +113,9 @@ class Emulator:
         *,
         is_kept: bool = False,
         show: Callable[[bytes], None] | None = None,
+        enforces_iam: bool = False,
     ) -> None:
+        self.enforces_iam = enforces_iam
         self.endpoint = f"http://{HOST}:{port}"
         self._log = folder / "emulator.log"
         self._folder = folder
@@ -205,6 +208,7 @@ class Emulator:
             "LANG": "C.UTF-8",
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(self._port),
+            "AUTH": str(self.enforces_iam),
             # A breakpoint() is for ./scripts/invoke: where a function runs, nobody could answer it.
             "PYTHONBREAKPOINT": "0",
             "IOT_MTLS_ENABLED": "0",  # would listen on all interfaces

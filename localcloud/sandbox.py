@@ -17,7 +17,8 @@ Needs no AWS account and no Docker, and never reaches AWS. The users stay for th
 _EPILOG: Final = """\
 With a COMMAND: runs it against an empty sandbox of its own on a free port, with API_ENDPOINT set,
 API_TOKEN set to a token that is good for a day, and every AWS_* variable set to the local cloud;
-exits with its status. Nothing is kept.
+exits with its status. Nothing is kept. With --enforce-iam, the function may do only what its role's
+policies permit; the caller's own key may do everything.
 """
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     interruption = Interruption()
     try:
         if command:
-            sys.exit(run(command, interruption))
+            sys.exit(run(command, interruption, enforces_iam=arguments.enforce_iam))
         sys.exit(serve(arguments.port or PORT, interruption, fresh=arguments.fresh))
     except Failure as failure:
         explain(failure)
@@ -44,18 +45,26 @@ def _parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
         own, command = words[:position], words[position + 1 :]
     parser = argparse.ArgumentParser(
         prog="./scripts/sandbox",
-        usage="%(prog)s [--port N] [--fresh]\n       %(prog)s -- COMMAND [ARGUMENT ...]",
+        usage="%(prog)s [--port N] [--fresh]\n"
+        "       %(prog)s [--enforce-iam] -- COMMAND [ARGUMENT ...]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=_port, help=f"listen here, not on {PORT}", metavar="N")
     parser.add_argument("--fresh", action="store_true", help="begin without users")
+    parser.add_argument(
+        "--enforce-iam",
+        action="store_true",
+        help="with a COMMAND: refuse what the policies of IAM don't permit, as AWS does",
+    )
     arguments = parser.parse_args(own)
     if len(own) < len(words) and not command:
         parser.error("there is no COMMAND after --")
-    if command and own:
-        parser.error("a COMMAND has an empty sandbox on a free port: leave the options out")
+    if command and (arguments.port or arguments.fresh):
+        parser.error("a COMMAND has an empty sandbox on a free port: leave those options out")
+    if arguments.enforce_iam and not command:
+        parser.error("--enforce-iam is for a COMMAND")
     return arguments, command
 
 

@@ -195,7 +195,8 @@ def test_a_taken_port_is_named(start: Start) -> None:
         (["--port", "0"], "'0' is not a port: use a number from 1 to 65535"),
         (["--port", "http"], "'http' is not a port: use a number from 1 to 65535"),
         (["--"], "there is no COMMAND after --"),
-        (["--fresh", "--", "true"], "leave the options out"),
+        (["--fresh", "--", "true"], "leave those options out"),
+        (["--enforce-iam"], "--enforce-iam is for a COMMAND"),
     ],
 )
 def test_bad_arguments_are_refused(start: Start, arguments: list[str], sentence: str) -> None:
