@@ -17,6 +17,8 @@ _PASSWORD_LENGTH: Final = 16
 class Issuer:
     """An OpenID Connect provider, whose access tokens are taken.
 
+    Its subjects are logged, so that an investigation knows who called: none may be an address.
+
     url: as its tokens name it in `iss`; what verifies them is found below it (OpenID Connect
     Discovery 1.0, section 4).
     audience: a token names one of these in `aud` or, when it has none, in `client_id`.
