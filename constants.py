@@ -15,8 +15,8 @@ from backend.monitoring.objectives import Objectives, Operators
 
 APP_NAME: Final = "UserManagementBackend"
 
-# Where the pipeline finds the source. The connection is made by hand, once, in the console
-# (Developer Tools > Settings > Connections): it needs a person's consent.
+# Where the pipeline finds the source: to be filled, as docs/pipeline.md has it. The connection is
+# made by hand, once, in the console: it needs a person's consent.
 SOURCE_REPOSITORY: Final = "OWNER/REPOSITORY"
 SOURCE_BRANCH: Final = "main"
 SOURCE_CONNECTION_ARN: Final = (
@@ -29,6 +29,8 @@ TOOLCHAIN_TARGET: Final[cdk.Environment | None] = None
 _TOKEN_VALIDITY: Final = cdk.Duration.minutes(15)
 _THROTTLE: Final = Throttle(rate=100, burst=200)
 _LIST_THROTTLE: Final = Throttle(rate=20, burst=40)
+_PRODUCTION_THROTTLE: Final = Throttle(rate=1_000, burst=500)
+_PRODUCTION_LIST_THROTTLE: Final = Throttle(rate=100, burst=50)
 # The page that alarms lead to, with a section for each.
 RUNBOOK: Final = f"https://github.com/{SOURCE_REPOSITORY}/blob/{SOURCE_BRANCH}/docs/operations.md"
 
@@ -64,6 +66,10 @@ class Environment:
     operators: whom alarms reach, which needs objectives; None tells nobody.
     runbook: the page that alarms lead to.
     concurrency_quota: how many executions the account may have at once, all functions together.
+    approval: whether a person has to approve each deployment by the pipeline.
+    end_to_end_tests: whether the pipeline runs tests/end_to_end there, which creates many users and
+        deletes them; else it runs tests/smoke, which creates one.
+    pipeline_account: of the pipeline, where that isn't the target's: it may get tokens there.
     """
 
     name: str
@@ -94,6 +100,9 @@ class Environment:
     operators: Operators | None = None
     runbook: str = RUNBOOK
     concurrency_quota: int = 1000  # AWS's default; a new account may have less
+    approval: bool = False
+    end_to_end_tests: bool = False
+    pipeline_account: str | None = None
 
     @property
     def stack_name(self) -> str:
@@ -131,11 +140,26 @@ SANDBOX: Final = Environment(
     max_write_units=100,
     objectives=_OBJECTIVES,
 )
+# What the pipeline deploys before production, to test it there: like it in all but its data.
+STAGING: Final = Environment(
+    name="Staging",
+    token_validity=cdk.Duration.hours(1),  # as long as the tests take, and longer
+    throttle=_PRODUCTION_THROTTLE,
+    list_throttle=_PRODUCTION_LIST_THROTTLE,
+    removal_policy=cdk.RemovalPolicy.DESTROY,
+    deletion_protection=False,
+    point_in_time_recovery=False,
+    log_retention=logs.RetentionDays.ONE_WEEK,
+    max_read_units=4000,
+    max_write_units=1000,
+    objectives=_OBJECTIVES,
+    end_to_end_tests=True,
+)
 PRODUCTION: Final = Environment(
     name="Production",
     debug_share=0.01,
-    throttle=Throttle(rate=1_000, burst=500),
-    list_throttle=Throttle(rate=100, burst=50),
+    throttle=_PRODUCTION_THROTTLE,
+    list_throttle=_PRODUCTION_LIST_THROTTLE,
     removal_policy=cdk.RemovalPolicy.RETAIN,
     deletion_protection=True,
     point_in_time_recovery=True,
@@ -148,5 +172,12 @@ PRODUCTION: Final = Environment(
     objectives=_OBJECTIVES,
     # To be filled: addresses of mail, or https:// addresses of what takes SNS's notifications.
     operators=Operators(pages=(), tickets=()),
+    approval=True,
 )
-ENVIRONMENTS: Final = {record.name.lower(): record for record in (LOCAL, SANDBOX, PRODUCTION)}
+ENVIRONMENTS: Final = {
+    record.name.lower(): record for record in (LOCAL, SANDBOX, STAGING, PRODUCTION)
+}
+
+# What the pipeline deploys: one wave after the other, the environments of a wave side by side, such
+# as those of several regions.
+WAVES: Final[tuple[tuple[Environment, ...], ...]] = ((STAGING,), (PRODUCTION,))

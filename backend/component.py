@@ -46,6 +46,7 @@ class Backend(cdk.Stack):
                 token_validity=environment.token_validity,
                 removal_policy=environment.removal_policy,
                 deletion_protection=environment.deletion_protection,
+                reader_account=environment.pipeline_account,
             ).issuer
         api = API(
             self,

@@ -23,6 +23,7 @@ Prints a fresh access token of the API: the running sandbox's, or that of a depl
 the credentials of the environment can read its user pool. For a shell: $(./scripts/token)
 """
 _SECONDS: Final = 30
+_NO_PROXY: Final = urllib.request.ProxyHandler({})  # none could reach this machine's loopback
 
 
 class ForeignIssuer(Failure):
@@ -46,7 +47,12 @@ def main() -> None:
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--port", type=int, default=PORT, help="the sandbox's", metavar="N")
-    where.add_argument("--stack", help="a stack that is deployed on AWS", metavar="NAME")
+    where.add_argument("--stack", help="a stack that is deployed", metavar="NAME")
+    parser.add_argument(
+        "--role",
+        help="with --stack: take this role, such as the stack's that lets another account do so",
+        metavar="ARN",
+    )
     parser.add_argument(
         "--scope",
         action="append",
@@ -54,9 +60,11 @@ def main() -> None:
         help="such as users/read; may be given again; without it the token has all",
     )
     arguments = parser.parse_args()
+    if arguments.role and not arguments.stack:
+        parser.error("--role is for a --stack")
     try:
         if arguments.stack:
-            token = of_stack(arguments.stack, arguments.scope)
+            token = of_stack(arguments.stack, arguments.scope, role=arguments.role)
         else:
             token = _of_running_sandbox(arguments.port, arguments.scope)
     except Failure as failure:
@@ -71,17 +79,19 @@ def of_sandbox(endpoint: str, scopes: Iterable[str] = ()) -> str:
     Raises Failure, and ForeignIssuer.
     """
     with _aws_answers():
-        client = _client(API_ID)
-    return _ask(f"{endpoint}/oauth2/token", client, scopes, urllib.request.ProxyHandler({}))
+        client = _client(boto3.Session(), API_ID)
+    return _ask(f"{endpoint}/oauth2/token", client, scopes, _NO_PROXY)
 
 
-def of_stack(name: str, scopes: Iterable[str] = ()) -> str:
+def of_stack(name: str, scopes: Iterable[str] = (), *, role: str | None = None) -> str:
     """A token of the stack that is deployed to the account and region of the environment.
 
+    role: whose account that is, and what is permitted there; without it the caller's own.
     Raises Failure, and ForeignIssuer.
     """
     with _aws_answers():
-        pages = boto3.client("cloudformation").get_paginator("list_stack_resources")
+        session = _session(role)
+        pages = session.client("cloudformation").get_paginator("list_stack_resources")
         apis = [
             resource["PhysicalResourceId"]
             for page in pages.paginate(StackName=name)
@@ -90,11 +100,26 @@ def of_stack(name: str, scopes: Iterable[str] = ()) -> str:
         ]
         if not apis:
             raise Failure(f"The stack {name} has no API: name another one.")
-        client = _client(apis[0])
-        pool = boto3.client("cognito-idp").describe_user_pool(UserPoolId=client.user_pool_id)
+        client = _client(session, apis[0])
+        cognito = session.client("cognito-idp")
+        pool = cognito.describe_user_pool(UserPoolId=client.user_pool_id)
+        endpoint = cognito.meta.endpoint_url
+    if f"//{HOST}:" in endpoint:  # the SDK was told of the local cloud, which has no domains
+        return _ask(f"{endpoint}/oauth2/token", client, scopes, _NO_PROXY)
     region = client.user_pool_id.split("_")[0]
     host = f"{pool['UserPool']['Domain']}.auth.{region}.amazoncognito.com"
     return _ask(f"https://{host}/oauth2/token", client, scopes)
+
+
+def _session(role: str | None) -> boto3.Session:
+    if role is None:
+        return boto3.Session()
+    taken = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="token")["Credentials"]
+    return boto3.Session(
+        aws_access_key_id=taken["AccessKeyId"],
+        aws_secret_access_key=taken["SecretAccessKey"],
+        aws_session_token=taken["SessionToken"],
+    )
 
 
 def _of_running_sandbox(port: int, scopes: Iterable[str]) -> str:
@@ -108,16 +133,16 @@ def _of_running_sandbox(port: int, scopes: Iterable[str]) -> str:
     return of_sandbox(endpoint, scopes)
 
 
-def _client(api_id: str) -> _Client:
+def _client(session: boto3.Session, api_id: str) -> _Client:
     """The one whose tokens the API takes. Its secret is nowhere but in Cognito."""
-    found = boto3.client("apigatewayv2").get_authorizers(ApiId=api_id)["Items"]
+    found = session.client("apigatewayv2").get_authorizers(ApiId=api_id)["Items"]
     if not found:
         raise Failure("The API is not deployed yet: wait until it is.")
     trusted = found[0]["JwtConfiguration"]
     host, _, user_pool_id = trusted["Issuer"].removeprefix("https://").partition("/")
     if not host.startswith("cognito-idp."):
         raise ForeignIssuer(f"The API takes the tokens of {trusted['Issuer']}: get one there.")
-    client = boto3.client("cognito-idp").describe_user_pool_client(
+    client = session.client("cognito-idp").describe_user_pool_client(
         UserPoolId=user_pool_id, ClientId=trusted["Audience"][0]
     )["UserPoolClient"]
     return _Client(user_pool_id, client["ClientId"], client["ClientSecret"])

@@ -6,9 +6,11 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from backend.findings import accept
+from backend.identity import permissions
 
 _PASSWORD_LENGTH: Final = 16
 
@@ -39,6 +41,7 @@ class Identity(Construct):
     removal_policy: what becomes of it all when the stack is deleted. What stays can be the issuer
         that another stack's environment names.
     deletion_protection: whether Cognito refuses to delete the pool.
+    reader_account: another account that may get tokens, in the name of a role of this one.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Identity(Construct):
         token_validity: cdk.Duration,
         removal_policy: cdk.RemovalPolicy,
         deletion_protection: bool,
+        reader_account: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.user_pool = self._user_pool(deletion_protection=deletion_protection)
@@ -72,6 +76,8 @@ class Identity(Construct):
         for resource in self.node.find_all():
             if isinstance(resource, cdk.CfnResource):
                 resource.apply_removal_policy(removal_policy)
+        if reader_account:
+            self._add_reader(reader_account)
 
     def _user_pool(self, *, deletion_protection: bool) -> cognito.UserPool:
         # Nobody signs in. Should people be added one day, then these are where they begin.
@@ -106,6 +112,26 @@ class Identity(Construct):
         uuid = cdk.Fn.select(2, cdk.Fn.split("/", cdk.Stack.of(self).stack_id))
         self.user_pool.add_domain(
             "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=f"users-{uuid}")
+        )
+
+    def _add_reader(self, account: str) -> None:
+        stack = cdk.Stack.of(self)
+        role = iam.Role(
+            self,
+            "Reader",
+            role_name=permissions.role_name(stack.stack_name),
+            description="Gets tokens of the API for the tests of its pipeline",
+            # Which of its roles may take it is that account's to say.
+            assumed_by=iam.AccountPrincipal(account),
+        )
+        for statement in permissions.to_get_a_token(
+            stack_name=stack.stack_name, region=stack.region, account=stack.account
+        ):
+            role.add_to_policy(statement)
+        accept(
+            role.node.find_child("DefaultPolicy"),
+            "It names the stack, whose API and pool have ids that nobody knows before.",
+            nag=["AwsSolutions-IAM5"],
         )
 
     def _scopes(self, scopes: Mapping[str, str]) -> Iterable[cognito.OAuthScope]:

@@ -77,6 +77,7 @@ def assemblies(
     syntheses: dict[str, tuple[Callable[[], None], dict[str, str]]] = {
         "local": (app.main, {"environment": "local"}),
         "sandbox": (app.main, {}),  # the default
+        "staging": (app.main, {"environment": "staging"}),
         "production": (app.main, {"environment": "production"}),
         "developer": (app.main, {"developer": "Jane-1"}),
         "toolchain": (toolchain.main, {}),
@@ -89,15 +90,21 @@ def assemblies(
 
 @pytest.fixture(scope="session")
 def templates(assemblies: Mapping[str, Path]) -> Mapping[str, Template]:
-    """Each assembly's template; of "toolchain" the pipeline's, and "stage" is what it deploys."""
-    folders = {**assemblies, "stage": _only(assemblies["toolchain"], "assembly-*")}
+    """Each assembly's template; "stage:NAME" is what the pipeline deploys to an environment."""
+    folders = {
+        **assemblies,
+        **{
+            f"stage:{folder.name.rpartition('-')[2].lower()}": folder
+            for folder in assemblies["toolchain"].glob("assembly-*")
+        },
+    }
     return {
         name: Template.from_json(json.loads(_only(folder, "*.template.json").read_text()))
         for name, folder in folders.items()
     }
 
 
-@pytest.fixture(params=["local", "sandbox", "production"])
+@pytest.fixture(params=["local", "sandbox", "staging", "production"])
 def template(request: pytest.FixtureRequest, templates: Mapping[str, Template]) -> Template:
     """The template of each environment in turn."""
     return templates[request.param]

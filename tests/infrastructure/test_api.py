@@ -95,7 +95,12 @@ def test_the_alias_is_the_version_that_was_deployed(template: Template) -> None:
 
 @pytest.mark.parametrize(
     ("name", "architecture"),
-    [("local", HOST.architecture), ("sandbox", "arm64"), ("production", "arm64")],
+    [
+        ("local", HOST.architecture),
+        ("sandbox", "arm64"),
+        ("staging", "arm64"),
+        ("production", "arm64"),
+    ],
 )
 def test_the_function_runs_on_what_it_was_built_for(
     name: str, architecture: str, templates: Mapping[str, Template]
@@ -148,7 +153,12 @@ def test_no_concurrency_is_reserved(template: Template) -> None:
 
 @pytest.mark.parametrize(
     ("name", "days", "policy"),
-    [("local", 1, "Delete"), ("sandbox", 7, "Delete"), ("production", 365, "Retain")],
+    [
+        ("local", 1, "Delete"),
+        ("sandbox", 7, "Delete"),
+        ("staging", 7, "Delete"),
+        ("production", 365, "Retain"),
+    ],
 )
 def test_logs_are_kept_as_long_as_the_environment_says(
     name: str, days: int, policy: str, templates: Mapping[str, Template]
@@ -194,6 +204,7 @@ def test_the_access_log_has_what_an_investigation_needs_and_nothing_of_a_user(
     [
         ("local", (100, 200), (20, 40)),
         ("sandbox", (100, 200), (20, 40)),
+        ("staging", (1000, 500), (100, 50)),
         ("production", (1000, 500), (100, 50)),
     ],
 )
@@ -252,7 +263,7 @@ def test_a_domain_leads_to_the_api_and_its_default_address_does_not() -> None:
 
 def test_only_the_local_api_has_an_id_of_its_own(templates: Mapping[str, Template]) -> None:
     templates["local"].has_resource_properties(API, {"Tags": {"ms-custom-id": API_ID}})
-    for name in ("sandbox", "production", "developer"):
+    for name in ("sandbox", "staging", "production", "developer"):
         templates[name].has_resource_properties(API, {"Tags": Match.absent()})
 
 

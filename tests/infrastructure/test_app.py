@@ -40,6 +40,7 @@ import app, constants, toolchain
     [
         ("local", "UserManagementBackend-Local"),
         ("sandbox", "UserManagementBackend-Sandbox"),
+        ("staging", "UserManagementBackend-Staging"),
         ("production", "UserManagementBackend-Production"),
         ("developer", "UserManagementBackend-Sandbox-Jane-1"),
     ],
@@ -70,7 +71,8 @@ def test_an_unknown_environment_is_refused(
     with pytest.raises(SystemExit) as refusal:
         app.main()
     assert refusal.value.code == (
-        "There is no environment 'moon'; -c environment= takes one of local, sandbox, production."
+        "There is no environment 'moon'; -c environment= takes one of local, sandbox, "
+        "staging, production."
     )
 
 

@@ -73,7 +73,8 @@ def test_the_table_is_billed_by_request_and_its_name_is_generated(template: Temp
         ("sandbox", "Delete"),
         ("developer", "Delete"),
         ("production", "Retain"),
-        ("stage", "Retain"),
+        ("stage:staging", "Delete"),
+        ("stage:production", "Retain"),
     ],
 )
 def test_only_production_outlives_its_stack_and_can_be_restored(
@@ -90,7 +91,12 @@ def test_only_production_outlives_its_stack_and_can_be_restored(
 
 @pytest.mark.parametrize(
     ("name", "reads", "writes"),
-    [("local", None, None), ("sandbox", 200, 100), ("production", 4000, 1000)],
+    [
+        ("local", None, None),
+        ("sandbox", 200, 100),
+        ("staging", 4000, 1000),
+        ("production", 4000, 1000),
+    ],
 )
 def test_load_has_a_limit_that_is_data(
     name: str, reads: int | None, writes: int | None, templates: Mapping[str, Template]
@@ -109,7 +115,9 @@ def test_load_has_a_limit_that_is_data(
     assert index.get("WriteOnDemandThroughputSettings") == write_limit
 
 
-@pytest.mark.parametrize(("name", "days"), [("local", None), ("sandbox", None), ("production", 90)])
+@pytest.mark.parametrize(
+    ("name", "days"), [("local", None), ("sandbox", None), ("staging", None), ("production", 90)]
+)
 def test_backups_are_made_daily_and_kept(
     name: str, days: int | None, templates: Mapping[str, Template]
 ) -> None:

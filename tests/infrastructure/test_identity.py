@@ -15,6 +15,7 @@ RESOURCE_SERVER = "AWS::Cognito::UserPoolResourceServer"
     [
         ("local", "Delete", "INACTIVE"),
         ("sandbox", "Delete", "INACTIVE"),
+        ("staging", "Delete", "INACTIVE"),
         ("production", "Retain", "ACTIVE"),
     ],
 )
@@ -42,7 +43,7 @@ def test_a_token_allows_to_read_and_to_write(template: Template) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "minutes"), [("local", 1440), ("sandbox", 60), ("production", 15)]
+    ("name", "minutes"), [("local", 1440), ("sandbox", 60), ("staging", 60), ("production", 15)]
 )
 def test_a_program_gets_tokens_by_its_own_secret_and_by_nothing_else(
     name: str, minutes: int, templates: Mapping[str, Template]

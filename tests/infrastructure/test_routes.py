@@ -23,7 +23,12 @@ DOCS = {
     for method in ("GET", "HEAD")
     for path in ("/docs", "/docs/{file}", "/openapi.json", "/problems/{name}")
 }
-OPEN_BY_ENVIRONMENT = {"local": OPEN | DOCS, "sandbox": OPEN | DOCS, "production": OPEN}
+OPEN_BY_ENVIRONMENT = {
+    "local": OPEN | DOCS,
+    "sandbox": OPEN | DOCS,
+    "staging": OPEN,
+    "production": OPEN,
+}
 SCOPES = {
     "GET": "users/read",
     "HEAD": "users/read",

@@ -21,8 +21,10 @@ LISTS = {
     "local": "local",
     "sandbox": "sandbox",
     "developer": "sandbox",
+    "staging": "staging",
+    "stage:staging": "staging",
     "production": "production",
-    "stage": "production",
+    "stage:production": "production",
 }
 TABLE = "DatabaseTableF104A135"
 

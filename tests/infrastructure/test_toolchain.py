@@ -1,11 +1,6 @@
 import json
-import os
-import subprocess
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +15,13 @@ from toolchain import Toolchain
 
 PIPELINE = "AWS::CodePipeline::Pipeline"
 PROJECT = "AWS::CodeBuild::Project"
+ACCOUNT = "111111111111"
+REGION = "eu-west-1"
+ABROAD = cdk.Environment(account="222222222222", region="us-west-2")
+CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/1"
+OPEN_TESTS = "tests/smoke/test_without_token.py"
 
-JSON = "application/json"
-PROBLEM = "application/problem+json"
-TOKEN = "header.payload.signature"  # noqa: S105 nobody checks it
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """What answers: each a status and a media type; and what prints a token."""
-
-    health: tuple[int, str] = (200, JSON)
-    without: tuple[int, str] = (401, JSON)
-    user: tuple[int, str] = (404, PROBLEM)
-    command: str = f"echo {TOKEN}"
-
-
-HEALTHY = Deployed()
+type Waves = Sequence[Sequence[constants.Environment]]
 
 
 @pytest.fixture
@@ -45,56 +30,139 @@ def pipeline(templates: Mapping[str, Template]) -> Template:
 
 
 @pytest.fixture
-def smoke_test(pipeline: Template) -> list[str]:
-    return _commands(pipeline, "SmokeTest")
+def filled(context: dict[str, Any]) -> Any:
+    """Makes the template of a toolchain whose constants are filled, for these waves."""
+
+    def make(waves: Waves = constants.WAVES) -> Template:
+        return Template.from_stack(_toolchain(context, waves))
+
+    return make
 
 
 def test_the_pipeline_builds_updates_itself_and_then_deploys(pipeline: Template) -> None:
     [resource] = pipeline.find_resources(PIPELINE).values()
     assert resource["Properties"]["PipelineType"] == "V2"
     assert [
-        (stage["Name"], [action["ActionTypeId"]["Provider"] for action in stage["Actions"]])
+        (stage["Name"], [action["ActionTypeId"]["Provider"] for action in _in_order(stage)])
         for stage in resource["Properties"]["Stages"]
     ] == [
         ("Source", ["CodeStarSourceConnection"]),
         ("Build", ["CodeBuild"]),
         ("UpdatePipeline", ["CodeBuild"]),
         ("Assets", ["CodeBuild"]),
-        ("Production", ["CloudFormation", "CloudFormation", "CodeBuild"]),
+        ("Staging", ["CloudFormation", "CloudFormation", "CodeBuild"]),
+        ("Production", ["Manual", "CloudFormation", "CloudFormation", "CodeBuild"]),
     ]
 
 
-def test_the_source_is_the_branch_that_constants_names(pipeline: Template) -> None:
-    configuration = _action(pipeline, "Source", 0)["Configuration"]
-    assert configuration == {
+def test_the_source_is_a_clone_of_the_branch_that_constants_names(pipeline: Template) -> None:
+    [action] = _actions(pipeline, "Source")
+    assert action["Configuration"] == {
         "ConnectionArn": constants.SOURCE_CONNECTION_ARN,
         "FullRepositoryId": constants.SOURCE_REPOSITORY,
         "BranchName": constants.SOURCE_BRANCH,
+        "OutputArtifactFormat": "CODEBUILD_CLONE_REF",
     }
 
 
+@pytest.mark.parametrize("step", ["Build/Build", "Staging/EndToEnd", "Production/Smoke"])
+def test_who_clones_may_use_the_connection_under_its_present_name(
+    step: str, pipeline: Template
+) -> None:
+    assert _may_use_the_connection(_permissions(pipeline, step))
+
+
 def test_the_pipeline_may_use_the_connection_under_its_present_name(pipeline: Template) -> None:
-    assert any(
-        "codeconnections:UseConnection" in statement["Action"]
-        and statement["Resource"] == constants.SOURCE_CONNECTION_ARN
-        for policy in pipeline.find_resources("AWS::IAM::Policy").values()
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-    )
+    [resource] = pipeline.find_resources(PIPELINE).values()
+    [role] = resource["Properties"]["RoleArn"]["Fn::GetAtt"][:1]
+    assert _may_use_the_connection(_permissions_of(pipeline, role))
 
 
 def test_a_commit_is_tested_before_it_is_synthesized(pipeline: Template) -> None:
-    first, *_, last = _commands(pipeline, "Build")
-    assert first == "./scripts/test"
-    assert "cdk synth" in last
-    assert "toolchain.py" in last
+    assert _commands(pipeline, "Build/Build") == [
+        "./scripts/test",
+        "./scripts/cdk synth --quiet --app '.venv/bin/python toolchain.py'",
+    ]
+
+
+def test_the_build_calls_what_the_readme_says(pipeline: Template) -> None:
+    readme = (ROOT / "README.md").read_text()
+    for step in ("Build/Build", "Staging/EndToEnd", "Production/Smoke"):
+        for command in _commands(pipeline, step):
+            [script] = [word for word in command.split() if "/" in word][:1] or ["export"]
+            assert script in readme or command == "export API_TOKEN", command
+
+
+def test_a_pull_request_is_built_as_the_pipeline_builds(pipeline: Template) -> None:
+    [built] = [p for p in _projects(pipeline) if p["Description"].endswith("/Build/Build")]
+    specs = [json.loads(p["Source"]["BuildSpec"]) for p in (built, _pull_requests(pipeline))]
+    # What the pipeline hands on is what was synthesized.
+    assert specs[0].pop("artifacts") == {"base-directory": "cdk.out", "files": ["**/*"]}
+    assert specs[0] == specs[1]
+    image, compute = (
+        {p["Environment"][key] for p in (built, _pull_requests(pipeline))}
+        for key in ("Image", "ComputeType")
+    )
+    assert len(image) == len(compute) == 1
+
+
+def test_a_pull_request_is_built_when_it_changes_and_its_state_is_shown(filled: Any) -> None:
+    project = _pull_requests(filled())
+    assert project["Source"]["Type"] == "GITHUB"
+    assert project["Source"]["Location"] == "https://github.com/acme/users.git"
+    assert project["Source"]["ReportBuildStatus"] is True
+    assert project["Source"]["Auth"] == {"Type": "CODECONNECTIONS", "Resource": CONNECTION}
+    assert project["Triggers"]["Webhook"] is True
+    [filters] = project["Triggers"]["FilterGroups"]
+    assert {f["Type"]: f["Pattern"] for f in filters} == {
+        "EVENT": "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED, PULL_REQUEST_REOPENED",
+        "BASE_REF": "refs/heads/main",
+    }
+
+
+def test_a_fork_is_built_when_somebody_has_looked_and_finds_no_secret(pipeline: Template) -> None:
+    project = _pull_requests(pipeline)
+    policy = project["Triggers"]["PullRequestBuildPolicy"]
+    assert policy["RequiresCommentApproval"] == "FORK_PULL_REQUESTS"
+    assert "GITHUB_READ" not in policy["ApproverRoles"]
+    assert "EnvironmentVariables" not in project["Environment"]
+    assert project["Cache"] == {"Type": "NO_CACHE"}
+    [role] = project["ServiceRole"]["Fn::GetAtt"][:1]
+    actions = {
+        action
+        for statement in _permissions_of(pipeline, role)
+        for action in _listed(statement["Action"])
+    }
+    assert {action.split(":")[0] for action in actions} == {"codebuild", "codeconnections", "logs"}
+    assert {action for action in actions if action.startswith("codeconnections:")} == {
+        "codeconnections:GetConnection",
+        "codeconnections:GetConnectionToken",
+    }
+
+
+def test_nothing_that_was_built_is_cached(pipeline: Template) -> None:
+    for project in _projects(pipeline):
+        spec = json.loads(project["Source"]["BuildSpec"])
+        assert spec.get("cache", {"paths": []})["paths"] in ([], [".local/cache/**/*"])
+
+
+@pytest.mark.parametrize("step", ["Build/Build", "Staging/EndToEnd", "Production/Smoke"])
+def test_each_run_of_tests_is_reported(step: str, pipeline: Template) -> None:
+    [report] = _spec(pipeline, step)["reports"].values()
+    assert report == {
+        "files": ["*.xml"],
+        "base-directory": ".local/reports",
+        "file-format": "JUNITXML",
+    }
+    assert [s for s in _permissions(pipeline, step) if "codebuild:CreateReport" in s["Action"]]
 
 
 def test_what_the_pipeline_installs_has_exact_versions(pipeline: Template) -> None:
     package = json.loads((ROOT / "package.json").read_text())
     installed = [
         command.split()[-1]
-        for project in pipeline.find_resources(PROJECT).values()
-        for phase in _phases(project).values()
+        for project in _projects(pipeline)
+        for phase in json.loads(project["Source"]["BuildSpec"])["phases"].values()
         for command in phase["commands"]
         if command.startswith("npm install")
     ]
@@ -104,180 +172,291 @@ def test_what_the_pipeline_installs_has_exact_versions(pipeline: Template) -> No
     ]
 
 
-def test_the_pipeline_deploys_the_stack_of_production(
-    pipeline: Template, templates: Mapping[str, Template], assemblies: Mapping[str, Path]
+@pytest.mark.parametrize("name", ["staging", "production"])
+def test_the_pipeline_deploys_the_stack_of_each_environment(
+    name: str,
+    pipeline: Template,
+    templates: Mapping[str, Template],
+    assemblies: Mapping[str, Path],
 ) -> None:
-    deployed = _action(pipeline, "Production", 0)["Configuration"]["StackName"]
-    manifest = json.loads((assemblies["production"] / "manifest.json").read_text())
+    [deployed] = {
+        action["Configuration"]["StackName"]
+        for action in _actions(pipeline, name.capitalize())
+        if action["ActionTypeId"]["Provider"] == "CloudFormation"
+    }
+    manifest = json.loads((assemblies[name] / "manifest.json").read_text())
     assert deployed in manifest["artifacts"]
     # Paths of constructs differ in the metadata; nothing that is deployed does.
-    assert _without_metadata(templates["stage"]) == _without_metadata(templates["production"])
+    assert _without_metadata(templates[f"stage:{name}"]) == _without_metadata(templates[name])
 
 
-def test_the_smoke_test_asks_what_was_deployed(pipeline: Template, smoke_test: list[str]) -> None:
-    variables = json.loads(
-        _action(pipeline, "Production", 2)["Configuration"]["EnvironmentVariables"]
-    )
-    [endpoint] = [v["value"] for v in variables if v["name"] == "API_ENDPOINT"]
-    deployment = _action(pipeline, "Production", 1)
+@pytest.mark.parametrize(
+    ("step", "tests"),
+    [
+        ("Staging/EndToEnd", ["tests/smoke", "tests/end_to_end"]),
+        ("Production/Smoke", ["tests/smoke"]),
+    ],
+)
+def test_what_was_deployed_is_tested_with_a_token(
+    step: str, tests: list[str], pipeline: Template
+) -> None:
+    install, get_token, export, run = _commands(pipeline, step)
+    assert install == "./scripts/run"
+    assert './scripts/token --stack "$STACK")' in get_token
+    assert export == "export API_TOKEN"
+    assert run.split()[2:] == tests
+    for path in tests:
+        assert (ROOT / path).is_dir()
+    stage, _ = step.split("/")
+    *_, deployment, action = _actions(pipeline, stage)
+    [endpoint] = [
+        variable["value"]
+        for variable in json.loads(action["Configuration"]["EnvironmentVariables"])
+        if variable["name"] == "API_ENDPOINT"
+    ]
     assert endpoint == f"#{{{deployment['Namespace']}.APIEndpoint}}"
-    assert "--fail" in smoke_test[0]
-    assert all("$API_ENDPOINT" in command for command in smoke_test if "curl" in command)
+    assert _variables(pipeline, step)["STACK"] == f"UserManagementBackend-{stage}"
 
 
-def test_the_smoke_test_passes_where_a_token_leads_to_the_function(
-    smoke_test: list[str], tmp_path: Path
-) -> None:
-    done = _run(smoke_test, tmp_path, HEALTHY)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.parametrize("step", ["Staging/EndToEnd", "Production/Smoke"])
+def test_the_tests_may_read_what_a_token_takes_and_no_more(step: str, pipeline: Template) -> None:
+    # The rest is CodeBuild's own: logs, reports, the artifacts, the connection.
+    own = {
+        action: str(statement["Resource"])
+        for statement in _permissions(pipeline, step)
+        for action in _listed(statement["Action"])
+        if action.split(":")[0]
+        not in {"logs", "codebuild", "s3", "kms", "codeconnections", "codestar-connections"}
+    }
+    assert own.keys() == {
+        "cloudformation:ListStackResources",
+        "apigateway:GET",
+        "cognito-idp:DescribeUserPool",
+        "cognito-idp:DescribeUserPoolClient",
+    }
+    stage = step.partition("/")[0]
+    assert f"stack/UserManagementBackend-{stage}/*" in own["cloudformation:ListStackResources"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param({"health": (404, JSON)}, id="unhealthy"),
-        pytest.param({"without": (404, PROBLEM)}, id="open to everybody"),
-        pytest.param({"without": (403, JSON)}, id="closed by something else"),
-        pytest.param({"user": (401, JSON)}, id="its own token is not taken"),
-        pytest.param({"user": (404, JSON)}, id="the gateway's own 404"),
-        pytest.param({"user": (200, JSON)}, id="a user whom nobody made"),
-        pytest.param({"user": (400, PROBLEM)}, id="another problem"),
-        pytest.param({"command": "exit 1"}, id="no token"),
-    ],
-)
-def test_the_smoke_test_can_fail(
-    change: dict[str, Any], smoke_test: list[str], tmp_path: Path
-) -> None:
-    assert _run(smoke_test, tmp_path, replace(HEALTHY, **change)).returncode != 0
-
-
-def test_the_smoke_test_shows_no_token(smoke_test: list[str], tmp_path: Path) -> None:
-    done = _run(smoke_test, tmp_path, HEALTHY)
-    assert TOKEN not in done.stdout + done.stderr
-
-
-def test_the_smoke_test_may_read_what_a_token_takes(pipeline: Template) -> None:
-    [project] = [n for n, p in pipeline.find_resources(PROJECT).items() if _is(p, "SmokeTest")]
-    [role] = pipeline.find_resources(PROJECT)[project]["Properties"]["ServiceRole"]["Fn::GetAtt"][
-        :1
+def test_only_one_who_must_approve_is_asked(filled: Any) -> None:
+    waves = [[constants.STAGING], [replace(constants.PRODUCTION, approval=False)]]
+    providers = [
+        action["ActionTypeId"]["Provider"]
+        for [resource] in [filled(waves).find_resources(PIPELINE).values()]
+        for stage in resource["Properties"]["Stages"]
+        for action in stage["Actions"]
     ]
-    statements = [
-        statement
-        for policy in pipeline.find_resources("AWS::IAM::Policy").values()
-        if {"Ref": role} in policy["Properties"]["Roles"]
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-    ]
-    for action in ("cloudformation:ListStackResources", "apigateway:GET"):
-        assert [s for s in statements if s["Action"] == action]
-    assert [
-        s
-        for s in statements
-        if s["Action"] == ["cognito-idp:DescribeUserPool", "cognito-idp:DescribeUserPoolClient"]
-    ]
+    assert "Manual" not in providers
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"target": cdk.Environment(account="222222222222", region="eu-west-1")},
-        {"issuer": Issuer(url="https://login.example.com", audience=("users",))},
-    ],
-)
-def test_the_pipeline_asks_for_no_token_where_it_is_not_its_own(
-    change: dict[str, Any], context: dict[str, Any]
+def test_the_regions_of_a_wave_are_deployed_side_by_side_once_one_person_approved(
+    filled: Any,
 ) -> None:
-    stack = Toolchain(
-        cdk.App(context=context),
-        "Toolchain",
-        production=replace(constants.PRODUCTION, **change),
-        env=cdk.Environment(account="111111111111", region="eu-west-1"),
-    )
-    commands = _commands(Template.from_stack(stack), "SmokeTest")
-    assert 'test "$answer" = 401' in commands
-    assert not [command for command in commands if "token" in command.split()[0]]
-    assert "scripts/token" not in str(commands)
-
-
-@pytest.mark.parametrize(("account", "keys"), [("111111111111", 0), ("222222222222", 1), (None, 0)])
-def test_only_another_account_needs_a_key(
-    account: str | None, keys: int, context: dict[str, Any]
-) -> None:
-    stack = Toolchain(
-        cdk.App(context=context),
-        "Toolchain",
-        production=replace(
+    regions = [
+        replace(
             constants.PRODUCTION,
-            target=cdk.Environment(account=account, region="eu-west-1") if account else None,
-        ),
-        env=cdk.Environment(account="111111111111", region="eu-west-1"),
-    )
-    Template.from_stack(stack).resource_count_is("AWS::KMS::Key", keys)
-
-
-def _run(commands: list[str], folder: Path, deployed: Deployed) -> subprocess.CompletedProcess[str]:
-    script = folder / "scripts" / "token"
-    script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\ntest "$*" = "--stack NAME" || exit 2\n{deployed.command}\n')
-    script.chmod(0o755)
-    with _server(deployed) as endpoint:
-        return subprocess.run(
-            ["/bin/sh", "-ec", "\n".join(commands)],  # CodeBuild too stops at what fails
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            env={"PATH": os.defpath, "API_ENDPOINT": endpoint, "STACK": "NAME"},
+            name=f"Production-{name}",
+            target=cdk.Environment(account=ACCOUNT, region=region),
+            approval=name == "EU",
         )
+        for name, region in (("EU", REGION), ("US", "us-west-2"))
+    ]
+    template = filled([[constants.STAGING], regions])
+    approve, *rest = _actions(template, "Production-EU-Production-US")
+    assert approve["ActionTypeId"]["Provider"] == "Manual"
+    assert {a["RunOrder"] for a in rest} == {2, 3, 4}
+    tests = [a for a in rest if a["ActionTypeId"]["Provider"] == "CodeBuild"]
+    assert [a["RunOrder"] for a in tests] == [4, 4]
+    regions_tested = {
+        _variables_of(p)["REGION"]
+        for p in _projects(template)
+        if p["Description"].endswith("Smoke")
+    }
+    assert regions_tested == {REGION, "us-west-2"}
 
 
-@contextmanager
-def _server(deployed: Deployed) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            has_token = self.headers["Authorization"] == f"Bearer {TOKEN}"
-            status, content_type = {
-                "/health": deployed.health,
-                "/users/-": deployed.user if has_token else deployed.without,
-            }[self.path]
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
+def test_in_another_account_the_tests_take_a_role_that_the_stack_has(
+    filled: Any, context: dict[str, Any]
+) -> None:
+    staging = replace(constants.STAGING, target=ABROAD, pipeline_account=ACCOUNT)
+    template = filled([[staging]])
+    role = "arn:aws:iam::222222222222:role/UserManagementBackend-Staging-Tokens"
+    [get_token] = [c for c in _commands(template, "Staging/EndToEnd") if "scripts/token" in c]
+    assert f"--role {role})" in get_token
+    assert _variables(template, "Staging/EndToEnd")["REGION"] == "us-west-2"
+    statements = _permissions(template, "Staging/EndToEnd")
+    assert {"Action": "sts:AssumeRole", "Effect": "Allow", "Resource": role} in statements
+    assert not [s for s in statements if "cognito" in str(s["Action"])]
 
-        def log_message(self, *_arguments: object) -> None:
-            pass
+    deployed = _deployed(context, staging)
+    [(logical_id, found)] = [
+        (logical_id, resource["Properties"])
+        for logical_id, resource in deployed.find_resources("AWS::IAM::Role").items()
+        if "RoleName" in resource["Properties"]
+    ]
+    assert found["RoleName"] == "UserManagementBackend-Staging-Tokens"
+    [trusted] = found["AssumeRolePolicyDocument"]["Statement"]
+    assert ACCOUNT in str(trusted["Principal"])
+    assert {
+        action
+        for statement in _permissions_of(deployed, logical_id)
+        for action in _listed(statement["Action"])
+    } == {
+        "cloudformation:ListStackResources",
+        "apigateway:GET",
+        "cognito-idp:DescribeUserPool",
+        "cognito-idp:DescribeUserPoolClient",
+    }
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+
+def test_another_account_has_to_let_the_pipeline_in(filled: Any) -> None:
+    with pytest.raises(ValueError, match=f"set pipeline_account='{ACCOUNT}' in its record"):
+        filled([[replace(constants.STAGING, target=ABROAD)]])
 
 
-def _action(template: Template, stage_name: str, index: int) -> dict[str, Any]:
+def test_an_account_is_another_or_not_once_the_pipelines_is_known(context: dict[str, Any]) -> None:
+    staging = replace(constants.STAGING, target=ABROAD, pipeline_account=ACCOUNT)
+    with pytest.raises(ValueError, match="fill in TOOLCHAIN_TARGET"):
+        _toolchain(context, [[staging]], env=None)
+
+
+def test_without_a_token_the_tests_are_those_that_need_none(filled: Any) -> None:
+    issuer = Issuer(url="https://login.example.com", audience=("users",))
+    template = filled([[replace(constants.PRODUCTION, issuer=issuer)]])
+    commands = _commands(template, "Production/Smoke")
+    assert [command.split()[-1] for command in commands] == ["./scripts/run", OPEN_TESTS]
+    assert (ROOT / OPEN_TESTS).is_file()
+    with pytest.raises(ValueError, match="end_to_end_tests or issuer"):
+        filled([[replace(constants.STAGING, issuer=issuer)]])
+
+
+@pytest.mark.parametrize(("account", "keys"), [(ACCOUNT, 0), ("222222222222", 1), (None, 0)])
+def test_only_another_account_needs_a_key(account: str | None, keys: int, filled: Any) -> None:
+    target = cdk.Environment(account=account, region=REGION) if account else None
+    production = replace(constants.PRODUCTION, target=target, pipeline_account=ACCOUNT)
+    filled([[production]]).resource_count_is("AWS::KMS::Key", keys)
+
+
+def test_what_is_not_filled_in_is_named_and_refused_by_cloudformation(
+    pipeline: Template, assemblies: Mapping[str, Path]
+) -> None:
+    sentence = (
+        "Fill in SOURCE_REPOSITORY and SOURCE_CONNECTION_ARN in constants.py: docs/pipeline.md says"
+        " with what."
+    )
+    assert pipeline.to_json()["Rules"]["Filled"] == {
+        "Assertions": [
+            {
+                "Assert": {"Fn::Equals": [{"Ref": "BootstrapVersion"}, "unfilled"]},
+                "AssertDescription": sentence,
+            }
+        ]
+    }
+    messages = [
+        entry["data"]
+        for path in assemblies["toolchain"].glob("*.metadata.json")
+        for entries in json.loads(path.read_text()).values()
+        for entry in entries
+        if entry["type"] == "aws:cdk:warning"
+    ]
+    assert [message for message in messages if message.startswith(sentence)]
+
+
+def test_what_is_filled_in_is_deployed(filled: Any) -> None:
+    assert "Filled" not in filled().to_json()["Rules"]
+
+
+def _may_use_the_connection(statements: Sequence[Mapping[str, Any]]) -> bool:
+    return any(
+        "codeconnections:UseConnection" in _listed(statement["Action"])
+        and statement["Resource"] == constants.SOURCE_CONNECTION_ARN
+        for statement in statements
+    )
+
+
+def _toolchain(
+    context: dict[str, Any],
+    waves: Waves,
+    env: cdk.Environment | None = cdk.Environment(account=ACCOUNT, region=REGION),  # noqa: B008
+) -> Toolchain:
+    return Toolchain(
+        cdk.App(context=context),
+        "Toolchain",
+        repository="acme/users",
+        branch="main",
+        connection_arn=CONNECTION,
+        waves=waves,
+        env=env,
+    )
+
+
+def _deployed(context: dict[str, Any], environment: constants.Environment) -> Template:
+    """What the pipeline deploys to the environment."""
+    assembly = cdk.Stage.of(_toolchain(context, [[environment]])).synth()  # type: ignore[union-attr]
+    [nested] = assembly.nested_assemblies
+    [stack] = nested.nested_assembly.stacks
+    return Template.from_json(stack.template)
+
+
+def _in_order(stage: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return sorted(stage["Actions"], key=lambda action: action["RunOrder"])
+
+
+def _actions(template: Template, stage_name: str) -> list[dict[str, Any]]:
     [pipeline] = template.find_resources(PIPELINE).values()
     [stage] = [s for s in pipeline["Properties"]["Stages"] if s["Name"] == stage_name]
-    action: dict[str, Any] = sorted(stage["Actions"], key=lambda a: a["RunOrder"])[index]
-    return action
+    return _in_order(stage)
+
+
+def _projects(template: Template) -> Iterator[dict[str, Any]]:
+    for resource in template.find_resources(PROJECT).values():
+        yield resource["Properties"]
+
+
+def _project(template: Template, step: str) -> dict[str, Any]:
+    [project] = [p for p in _projects(template) if p["Description"].endswith(f"/{step}")]
+    return project
+
+
+def _pull_requests(template: Template) -> dict[str, Any]:
+    [project] = [p for p in _projects(template) if p["Description"].startswith("Builds pull")]
+    return project
+
+
+def _spec(template: Template, step: str) -> dict[str, Any]:
+    spec: dict[str, Any] = json.loads(_project(template, step)["Source"]["BuildSpec"])
+    return spec
 
 
 def _commands(template: Template, step: str) -> list[str]:
-    [project] = [
-        project for project in template.find_resources(PROJECT).values() if _is(project, step)
-    ]
-    commands: list[str] = _phases(project)["build"]["commands"]
+    commands: list[str] = _spec(template, step)["phases"]["build"]["commands"]
     return commands
 
 
-def _is(project: Mapping[str, Any], step: str) -> bool:
-    return str(project["Properties"]["Description"]).endswith(f"/{step}")
+def _variables(template: Template, step: str) -> dict[str, Any]:
+    return _variables_of(_project(template, step))
 
 
-def _phases(project: Mapping[str, Any]) -> dict[str, Any]:
-    phases: dict[str, Any] = json.loads(project["Properties"]["Source"]["BuildSpec"])["phases"]
-    return phases
+def _variables_of(project: Mapping[str, Any]) -> dict[str, Any]:
+    return {v["Name"]: v["Value"] for v in project["Environment"]["EnvironmentVariables"]}
+
+
+def _permissions(template: Template, step: str) -> list[dict[str, Any]]:
+    [role] = _project(template, step)["ServiceRole"]["Fn::GetAtt"][:1]
+    return _permissions_of(template, role)
+
+
+def _permissions_of(template: Template, role: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in template.find_resources("AWS::IAM::Policy").values()
+        if {"Ref": role} in policy["Properties"]["Roles"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _without_metadata(template: Template) -> dict[str, Any]:

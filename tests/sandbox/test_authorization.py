@@ -251,6 +251,20 @@ def test_of_a_deployed_stack_it_asks_the_pools_own_domain(
     assert secret
 
 
+@pytest.mark.parametrize(
+    "options", [[], ["--role", "arn:aws:iam::000000000000:role/UserManagementBackend-Local-Tokens"]]
+)
+def test_of_a_stack_on_the_local_cloud_it_asks_that(
+    cloud: httpx.Client, options: list[str]
+) -> None:
+    command = [sys.executable, "-m", "localcloud.tokens", "--stack", "UserManagementBackend-Local"]
+    environment = {**os.environ, **emulator.aws_environment(str(cloud.base_url))}
+    done = subprocess.run(
+        [*command, *options], check=True, cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert cloud.get("/users", headers=_bearer(done.stdout.strip())).status_code == 200
+
+
 def test_it_says_what_is_wrong(cloud: httpx.Client, port: int) -> None:
     nothing = [sys.executable, "-m", "localcloud.tokens"]
     for command, sentence in (
@@ -337,6 +351,7 @@ def _of_stack(cloud: httpx.Client, name: str) -> subprocess.CompletedProcess[str
     """What is asked for a token of a stack. Its host is on the internet: nobody asks it here."""
     program = (
         "import sys; from localcloud import tokens; "
+        "tokens.HOST = 'not the local cloud'; "
         "tokens._ask = lambda url, client, *_: ' '.join((url, client.id, client.secret)); "
         "sys.argv[1:] = ['--stack', sys.argv[1]]; tokens.main()"
     )

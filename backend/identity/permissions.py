@@ -1,0 +1,30 @@
+"""What to permit somebody who is to get tokens of the stack's own pool with ./scripts/token."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+
+
+def to_get_a_token(*, stack_name: str, region: str, account: str) -> list[iam.PolicyStatement]:
+    """Statements for the caller's role. The ids of the API and of the pool are not known yet."""
+
+    def permit(*actions: str, resource: str) -> iam.PolicyStatement:
+        arn = f"arn:{cdk.Aws.PARTITION}:{resource}"
+        return iam.PolicyStatement(actions=list(actions), resources=[arn])
+
+    return [
+        permit(
+            "cloudformation:ListStackResources",
+            resource=f"cloudformation:{region}:{account}:stack/{stack_name}/*",
+        ),
+        permit("apigateway:GET", resource=f"apigateway:{region}::/apis/*/authorizers"),
+        permit(
+            "cognito-idp:DescribeUserPool",
+            "cognito-idp:DescribeUserPoolClient",
+            resource=f"cognito-idp:{region}:{account}:userpool/*",
+        ),
+    ]
+
+
+def role_name(stack_name: str) -> str:
+    """Of the role that another account's pipeline takes: known before it is made."""
+    return f"{stack_name}-Tokens"

@@ -1,0 +1,45 @@
+"""Why the scanners' findings about what CDK Pipelines makes are accepted."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+
+from backend.findings import accept
+
+
+def accept_findings(stack: cdk.Stack, artifacts: s3.IBucket) -> None:
+    """Call it once the pipeline is built."""
+    accept(
+        artifacts,
+        "It holds copies of what is in the repository, for the time of a build; the pipeline's"
+        " runs say who used them, and a version that is lost is built again.",
+        nag=["AwsSolutions-S1"],
+        checkov=["CKV_AWS_18", "CKV_AWS_21"],
+    )
+    for resource in stack.node.find_all():
+        # What the pipeline deploys has its own.
+        if not isinstance(resource, cdk.CfnResource) or cdk.Stack.of(resource) is not stack:
+            continue
+        if isinstance(resource, iam.CfnPolicy) and "/DefaultPolicy/" in resource.node.path:
+            accept(
+                resource,
+                "The CDK writes it: the keys below one bucket, the logs and the reports of one"
+                " build, and the deployment roles of the bootstrapped accounts. The tests' step"
+                " names its stack, whose API and pool have ids that nobody knows before.",
+                nag=["AwsSolutions-IAM5"],
+            )
+            if "/Assets/" in resource.node.path:
+                accept(
+                    resource,
+                    "CDK Pipelines lets the step that publishes assets start any build of its"
+                    " account, and has no option for less: keep no others there.",
+                    checkov=["CKV_AWS_111"],
+                )
+        elif isinstance(resource, codebuild.CfnProject):
+            accept(
+                resource,
+                "Its output is encrypted with S3's key. A key of the account is made where"
+                " another account has to read it.",
+                nag=["AwsSolutions-CB4"],
+            )

@@ -1,0 +1,137 @@
+"""What the pipeline deploys, in which order, and how it tests what it deployed."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_iam as iam
+from aws_cdk import pipelines
+from constructs import Construct
+
+from backend.component import Backend
+from backend.identity import permissions
+from constants import Environment
+from pipeline.build import REPORTS, reports
+
+# The token is in no argument of a command, which would show it to whoever looks.
+_GET_TOKEN: Final = (
+    'API_TOKEN=$(AWS_DEFAULT_REGION="$REGION" ./scripts/token --stack "$STACK"%s)',
+    "export API_TOKEN",
+)
+_TIMEOUT: Final = cdk.Duration.minutes(30)
+
+
+class Deployment(cdk.Stage):
+    """The stack of one environment, the same that app.py deploys."""
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        super().__init__(scope, environment.name)
+        self.backend = Backend(
+            self, "Backend", environment=environment, stack_name=environment.stack_name
+        )
+
+
+class Stages:
+    """Adds waves of environments to the pipeline of a stack.
+
+    source: of the tests, as it was built. permission: to clone it.
+    """
+
+    def __init__(
+        self,
+        stack: cdk.Stack,
+        pipeline: pipelines.CodePipeline,
+        *,
+        source: pipelines.IFileSetProducer,
+        permission: iam.PolicyStatement,
+    ) -> None:
+        self._stack = stack
+        self._pipeline = pipeline
+        self._source = source
+        self._permission = permission
+
+    def add_wave(self, environments: Sequence[Environment]) -> None:
+        """Deploy environments side by side, once a person has approved if one of them says so.
+
+        Raises ValueError where the pipeline could not test what it deploys.
+        """
+        wave = self._pipeline.add_wave("-".join(e.name for e in environments))
+        if any(environment.approval for environment in environments):
+            names = " and ".join(e.name for e in environments)
+            wave.add_pre(pipelines.ManualApprovalStep("Approve", comment=f"Deploys to {names}"))
+        for environment in environments:
+            deployment = Deployment(self._stack, environment=environment)
+            wave.add_stage(deployment, post=[self._test(environment, deployment.backend)])
+
+    def _test(self, environment: Environment, backend: Backend) -> pipelines.CodeBuildStep:
+        name, tests = _tests(environment)
+        # Another provider's tokens are not the pipeline's to ask for.
+        has_token = environment.issuer is None
+        role = self._role(environment) if has_token else None
+        option = f" --role {role}" if role else ""
+        get_token = [command.replace("%s", option) for command in _GET_TOKEN]
+        run = f".venv/bin/pytest --junit-xml={REPORTS}/{name}.xml {tests}"
+        return pipelines.CodeBuildStep(
+            name,
+            input=self._source,
+            commands=["./scripts/run", *(get_token if has_token else []), run],
+            env={"STACK": environment.stack_name, "REGION": self._region(environment)},
+            env_from_cfn_outputs={"API_ENDPOINT": backend.api_endpoint},
+            partial_build_spec=codebuild.BuildSpec.from_object(reports(name)),
+            role_policy_statements=[
+                self._permission,
+                *(self._to_get_a_token(environment, role) if has_token else []),
+            ],
+            timeout=_TIMEOUT,
+        )
+
+    def _role(self, environment: Environment) -> str | None:
+        """The ARN of what gets tokens in another account than the pipeline's."""
+        account = self._account(environment)
+        if account == self._stack.account:
+            return None
+        if cdk.Token.is_unresolved(self._stack.account):
+            raise ValueError(
+                f"{environment.name} names an account: fill in TOOLCHAIN_TARGET in constants.py,"
+                " the pipeline's own."
+            )
+        if environment.pipeline_account != self._stack.account:
+            raise ValueError(
+                f"{environment.name} is in another account than the pipeline, whose tests need a"
+                f" token there: set pipeline_account={self._stack.account!r} in its record."
+            )
+        # Without the partition's token: it is part of a command.
+        return f"arn:aws:iam::{account}:role/{permissions.role_name(environment.stack_name)}"
+
+    def _to_get_a_token(
+        self, environment: Environment, role: str | None
+    ) -> list[iam.PolicyStatement]:
+        if role:
+            return [iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[role])]
+        return permissions.to_get_a_token(
+            stack_name=environment.stack_name,
+            region=self._region(environment),
+            account=self._account(environment),
+        )
+
+    def _account(self, environment: Environment) -> str:
+        return (environment.target and environment.target.account) or self._stack.account
+
+    def _region(self, environment: Environment) -> str:
+        return (environment.target and environment.target.region) or self._stack.region
+
+
+def _tests(environment: Environment) -> tuple[str, str]:
+    """The step's name, and what pytest takes."""
+    if environment.issuer and environment.end_to_end_tests:
+        raise ValueError(
+            f"{environment.name}: its tokens are of {environment.issuer.url}, and the pipeline can"
+            " get none for the end-to-end tests. Leave one out of its record: end_to_end_tests or"
+            " issuer."
+        )
+    if environment.issuer:
+        return "Smoke", "tests/smoke/test_without_token.py"
+    if environment.end_to_end_tests:
+        return "EndToEnd", "tests/smoke tests/end_to_end"
+    return "Smoke", "tests/smoke"
