@@ -16,15 +16,16 @@ from backend.component import Backend
 def main() -> None:
     """Synthesize the stack of the environment that the context names."""
     app = cdk.App()
-    environment = _environment(app.node.get_context("environment"))
-    name = environment.stack_name
+    record = environment(app.node.get_context("environment"))
+    name = record.stack_name
     if (developer := app.node.try_get_context("developer")) is not None:
         name = f"{name}-{_checked(developer)}"
-    Backend(app, name, environment=environment)
+    Backend(app, name, environment=record)
     app.synth()
 
 
-def _environment(name: str) -> constants.Environment:
+def environment(name: str) -> constants.Environment:
+    """The record of this name, in lower case; exits with a sentence if there is none."""
     if name not in constants.ENVIRONMENTS:
         raise SystemExit(
             f"There is no environment {name!r}; -c environment= takes one of "

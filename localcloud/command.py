@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from localcloud import emulator, processes, tokens
+from localcloud.deployment import LOCAL_ENVIRONMENT
 from localcloud.emulator import Emulator
 from localcloud.install import LOCAL
 from localcloud.processes import Interrupted, Interruption
@@ -24,7 +25,13 @@ _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
 
 
-def run(command: list[str], interruption: Interruption, *, enforces_iam: bool = False) -> int:
+def run(
+    command: list[str],
+    interruption: Interruption,
+    *,
+    environment: str = LOCAL_ENVIRONMENT,
+    enforces_iam: bool = False,
+) -> int:
     """Return the command's exit status; raises Failure, and Interrupted. Nothing is kept."""
     if not shutil.which(command[0]):
         say(f"{command[0]!r} is no command that can be run: correct it, or make it executable.")
@@ -35,10 +42,10 @@ def run(command: list[str], interruption: Interruption, *, enforces_iam: bool = 
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=LOCAL, prefix=prefix)))
         cloud = Emulator(folder, emulator.free_port(), enforces_iam=enforces_iam)
         stack.callback(cloud.stop)
-        start(cloud, folder, interruption)
+        start(cloud, folder, interruption, environment=environment)
         token = _token(cloud.endpoint)
-        environment = {**os.environ, "API_ENDPOINT": cloud.endpoint, "API_TOKEN": token}
-        return _run_command(command, environment, interruption)
+        variables = {**os.environ, "API_ENDPOINT": cloud.endpoint, "API_TOKEN": token}
+        return _run_command(command, variables, interruption)
 
 
 def _token(endpoint: str) -> str:

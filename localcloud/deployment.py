@@ -22,17 +22,21 @@ _CLI: Final = (
     str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"),
 )
 
+LOCAL_ENVIRONMENT: Final = "local"
+
 # As bootstrap names it for the qualifier that the CDK has by default.
 _ASSETS: Final = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 
 
 class Deployment:
-    """One deployment of the local environment's stack to the cloud.
+    """One deployment of an environment's stack to the cloud.
 
     folder: takes the synthesized assembly and what the tools print.
+    environment: whose; another than LOCAL is deployed as app.py in this folder has it.
     """
 
-    def __init__(self, folder: Path, cloud: Emulator) -> None:
+    def __init__(self, folder: Path, cloud: Emulator, environment: str = LOCAL_ENVIRONMENT) -> None:
+        self._environment = environment
         self._folder = folder
         self._assembly = folder / "cdk.out"
         self._cloud = cloud
@@ -41,7 +45,9 @@ class Deployment:
     def start_synthesis(self) -> None:
         """Begin to synthesize, which needs no cloud yet; then call abandon() in any case."""
         shutil.rmtree(self._assembly, ignore_errors=True)
-        command = ["synth", "--quiet", "--context", "environment=local"]
+        command = ["synth", "--quiet", "--context", f"environment={self._environment}"]
+        if self._environment != LOCAL_ENVIRONMENT:
+            command += ["--app", f"{PYTHON} -m localcloud.app"]
         self._synthesis = self._start([*command, "--output", str(self._assembly)])
 
     def abandon(self) -> None:

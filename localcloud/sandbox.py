@@ -5,6 +5,7 @@ import sys
 from typing import Final
 
 from localcloud.command import run
+from localcloud.deployment import LOCAL_ENVIRONMENT
 from localcloud.emulator import PORT
 from localcloud.processes import Interrupted, Interruption
 from localcloud.progress import Failure, explain, say
@@ -16,9 +17,10 @@ Needs no AWS account and no Docker, and never reaches AWS. The users stay for th
 """
 _EPILOG: Final = """\
 With a COMMAND: runs it against an empty sandbox of its own on a free port, with API_ENDPOINT set,
-API_TOKEN set to a token that is good for a day, and every AWS_* variable set to the local cloud;
-exits with its status. Nothing is kept. With --enforce-iam, the function may do only what its role's
-policies permit; the caller's own key may do everything.
+API_TOKEN set to a token of its (a day's, locally), and every AWS_* variable set to the local cloud;
+exits with its status. Nothing is kept. --environment has another environment's stack deployed, less
+what the local cloud can't do. With --enforce-iam, the function may do only what its role's policies
+permit; the caller's own key may do everything.
 """
 
 
@@ -28,7 +30,13 @@ def main() -> None:
     interruption = Interruption()
     try:
         if command:
-            sys.exit(run(command, interruption, enforces_iam=arguments.enforce_iam))
+            status = run(
+                command,
+                interruption,
+                environment=arguments.environment,
+                enforces_iam=arguments.enforce_iam,
+            )
+            sys.exit(status)
         sys.exit(serve(arguments.port or PORT, interruption, fresh=arguments.fresh))
     except Failure as failure:
         explain(failure)
@@ -46,13 +54,19 @@ def _parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog="./scripts/sandbox",
         usage="%(prog)s [--port N] [--fresh]\n"
-        "       %(prog)s [--enforce-iam] -- COMMAND [ARGUMENT ...]",
+        "       %(prog)s [--environment NAME] [--enforce-iam] -- COMMAND [ARGUMENT ...]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=_port, help=f"listen here, not on {PORT}", metavar="N")
     parser.add_argument("--fresh", action="store_true", help="begin without users")
+    parser.add_argument(
+        "--environment",
+        help="with a COMMAND: deploy this one's stack, less what the local cloud can't do",
+        metavar="NAME",
+        default=LOCAL_ENVIRONMENT,
+    )
     parser.add_argument(
         "--enforce-iam",
         action="store_true",
@@ -63,8 +77,11 @@ def _parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
         parser.error("there is no COMMAND after --")
     if command and (arguments.port or arguments.fresh):
         parser.error("a COMMAND has an empty sandbox on a free port: leave those options out")
-    if arguments.enforce_iam and not command:
-        parser.error("--enforce-iam is for a COMMAND")
+    if not command:
+        if arguments.enforce_iam:
+            parser.error("--enforce-iam is for a COMMAND")
+        if arguments.environment != LOCAL_ENVIRONMENT:
+            parser.error("--environment is for a COMMAND")
     return arguments, command
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from localcloud import emulator
-from localcloud.deployment import Deployment
+from localcloud.deployment import LOCAL_ENVIRONMENT, Deployment
 from localcloud.emulator import Emulator
 from localcloud.hotswap import Hotswap
 from localcloud.processes import Interruption
@@ -14,10 +14,16 @@ from localcloud.progress import Failure, say, step
 _READY_SECONDS: Final = 30.0
 
 
-def start(cloud: Emulator, folder: Path, interruption: Interruption) -> tuple[Deployment, Hotswap]:
-    """Start the cloud, deploy to it, and wait until the API answers."""
+def start(
+    cloud: Emulator,
+    folder: Path,
+    interruption: Interruption,
+    *,
+    environment: str = LOCAL_ENVIRONMENT,
+) -> tuple[Deployment, Hotswap]:
+    """Start the cloud, deploy the environment to it, and wait until the API answers."""
     emulator.use(cloud.endpoint)
-    deployment = Deployment(folder, cloud)
+    deployment = Deployment(folder, cloud, environment)
     try:
         # Synthesizing takes longest and needs no cloud: it goes on beside the next two steps.
         deployment.start_synthesis()

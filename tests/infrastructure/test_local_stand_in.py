@@ -1,0 +1,84 @@
+"""What stands in for an environment on the local cloud is that, but for a few things.
+
+localcloud/app.py has the overrides.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from localcloud import app
+from tests.infrastructure.conftest import Synthesize
+
+# Types that a stand-in may lack resources of.
+MISSING = {
+    "staging": {"AWS::CloudWatch::Alarm"},
+    "production": {
+        "AWS::Backup::BackupPlan",
+        "AWS::Backup::BackupSelection",
+        "AWS::Backup::BackupVault",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::CompositeAlarm",
+        "AWS::IAM::Role",  # of the backups
+        "AWS::KMS::Key",
+        "AWS::SNS::Topic",
+        "AWS::SNS::TopicPolicy",
+    },
+}
+# Properties that may differ: the code for this machine, the id by which the door finds the API,
+# and what is drawn of alarms.
+CHANGED = {
+    "AWS::Lambda::Function": {"Architectures", "Code"},
+    "AWS::ApiGatewayV2::Api": {"Tags"},
+    "AWS::ApiGatewayV2::Stage": {"Tags"},
+    "AWS::CloudWatch::Dashboard": {"DashboardBody"},
+}
+VERSION = "AWS::Lambda::Version"  # its id has a digest of the function's properties
+
+type Resources = dict[str, dict[str, Any]]
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_stand_in_differs_in_what_is_named_here_only(
+    name: str, templates: Mapping[str, Template], synthesize: Synthesize, tmp_path: Path
+) -> None:
+    synthesize(app.main, {"environment": name}, tmp_path)
+    [path] = tmp_path.glob("*.template.json")
+    ours, theirs = (
+        _comparable(json.loads(path.read_text())),
+        _comparable(templates[f"stage:{name}"].to_json()),
+    )
+    assert ours.keys() <= theirs.keys()
+    assert {theirs[logical_id]["Type"] for logical_id in theirs.keys() - ours.keys()} == (
+        MISSING[name]
+    )
+    changed: dict[str, set[str]] = {}
+    for logical_id, resource in ours.items():
+        other = theirs[logical_id]
+        if resource != other:
+            properties, others = resource.pop("Properties"), other.pop("Properties")
+            assert resource == other
+            changed.setdefault(resource["Type"], set()).update(
+                key for key in properties | others if properties.get(key) != others.get(key)
+            )
+    assert changed == CHANGED
+    # Something is left of what watches it.
+    assert [resource for resource in ours.values() if resource["Type"] == "AWS::CloudWatch::Alarm"]
+
+
+def _comparable(template: Mapping[str, Any]) -> Resources:
+    """Its resources, without what says where they come from, and with one name for the version."""
+    [version] = [
+        logical_id
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == VERSION
+    ]
+    text = json.dumps(template["Resources"]).replace(version, "Version")
+    resources: Resources = json.loads(text)
+    for resource in resources.values():
+        resource.pop("Metadata", None)
+    return resources
