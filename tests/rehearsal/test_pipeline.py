@@ -1,0 +1,180 @@
+"""The pipeline, rehearsed without an account: its builds, and what it deploys to staging.
+
+The builds are the template's, as they are, in a clean clone. What they need of AWS is the local
+cloud's; the clone's sandbox deploys what stands in for an environment (localcloud/app.py).
+"""
+
+import json
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localcloud.install import NODE_FOLDER, ROOT
+from tests.rehearsal.builds import Build, Ended, builds, run
+
+STACK = "UserManagementBackend-Toolchain"
+SYNTH = ["./scripts/cdk", "synth", "--quiet", "--app", ".venv/bin/python toolchain.py"]
+SANDBOX = ("./scripts/sandbox",)
+# The function works, says that it does, and gives nobody a user.
+BROKEN = """
+
+_whole = handler
+
+
+def handler(event, context):
+    if event["routeKey"] == "GET /users/{username}":
+        return {"statusCode": 500}
+    return _whole(event, context)
+"""
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A clean clone of the commit that is checked out."""
+    if changed := _git("status", "--porcelain"):
+        pytest.fail(f"The pipeline builds commits. Commit this first:\n{changed}", pytrace=False)
+    folder = tmp_path_factory.mktemp("clone")
+    _git("clone", "--quiet", str(ROOT), str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the build hands on: the pipeline's own stack, and what it deploys."""
+    folder = tmp_path_factory.mktemp("assembly")
+    subprocess.run([*SYNTH, "--output", str(folder)], check=True, cwd=ROOT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pipeline(assembly: Path) -> dict[str, Build]:
+    return builds(json.loads((assembly / f"{STACK}.template.json").read_text()))
+
+
+def test_a_commit_is_built(pipeline: dict[str, Build], clone: Path, home: Path) -> None:
+    build = pipeline["Build/Build"]
+    assert run(build, clone, home, {}).status == 0
+
+    [report] = build.spec["reports"].values()
+    [pattern] = report["files"]
+    results = {path.stem: path for path in (clone / report["base-directory"]).glob(pattern)}
+    assert results.keys() == {"unit", "infrastructure", "end_to_end", "sandbox"}
+    for path in results.values():
+        [suite] = ET.parse(path).getroot()  # noqa: S314 it is our own
+        assert int(suite.attrib["tests"]) > 0
+        assert suite.attrib["failures"] == suite.attrib["errors"] == "0"
+
+    handed_on = clone / build.spec["artifacts"]["base-directory"]
+    assert (handed_on / "manifest.json").is_file()
+    # The same as here: no clone has to deploy another's code again.
+    name = f"{STACK}.template.json"
+    [cached] = build.spec["cache"]["paths"]
+    assert list(clone.glob(cached))
+    assert name in {path.name for path in handed_on.iterdir()}
+
+
+def test_assets_are_published(
+    pipeline: dict[str, Build], assembly: Path, clone: Path, home: Path
+) -> None:
+    names = [name for name in pipeline if name.startswith("Assets/")]
+    assert names
+    for name in names:
+        ended = _on_the_cloud(pipeline[name], assembly, clone, home)
+        assert ended.status == 0
+        assert "success: Published" in ended.output
+
+
+@pytest.mark.xfail(
+    raises=pytest.fail.Exception,
+    reason="The local cloud has no CodePipeline, and refuses a template with one",
+    strict=True,
+)
+def test_the_pipeline_updates_itself(
+    pipeline: dict[str, Build], assembly: Path, clone: Path, home: Path
+) -> None:
+    ended = _on_the_cloud(pipeline["UpdatePipeline/SelfMutate"], assembly, clone, home)
+    if "Unrecognized resource types" in ended.output:
+        pytest.fail("it can't", pytrace=False)
+    assert ended.status == 0
+
+
+def test_a_pipeline_with_placeholders_is_refused(
+    pipeline: dict[str, Build], assembly: Path, clone: Path, home: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(assembly, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / f"{STACK}.template.json"
+    template = json.loads(path.read_text())
+    # The rule is what is tried: of the resources, one that the local cloud has.
+    template["Resources"] = {"Topic": {"Type": "AWS::SNS::Topic"}}
+    template.pop("Outputs", None)
+    path.write_text(json.dumps(template))
+    ended = _on_the_cloud(pipeline["UpdatePipeline/SelfMutate"], tmp_path, clone, home)
+    assert ended.status == 1
+    assert "Fill in SOURCE_REPOSITORY and SOURCE_CONNECTION_ARN in constants.py" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("environment", "step"),
+    [("staging", "Staging/EndToEnd"), ("production", "Production/Smoke")],
+)
+def test_what_was_deployed_passes_its_tests(
+    environment: str, step: str, pipeline: dict[str, Build], clone: Path, home: Path
+) -> None:
+    ended = run(pipeline[step], clone, home, {}, _sandbox_of(environment))
+    assert ended.status == 0
+    assert " passed in " in ended.output
+
+
+@pytest.mark.parametrize(
+    ("environment", "step"),
+    [("staging", "Staging/EndToEnd"), ("production", "Production/Smoke")],
+)
+def test_broken_code_fails_them(
+    environment: str, step: str, pipeline: dict[str, Build], clone: Path, home: Path
+) -> None:
+    code = clone / "backend/api/runtime/lambda_function.py"
+    whole = code.read_text()
+    code.write_text(whole + BROKEN)
+    try:
+        ended = run(pipeline[step], clone, home, {}, _sandbox_of(environment))
+    finally:
+        code.write_text(whole)
+    assert ended.status == 1
+    assert "FAILED tests/smoke/test_round_trip.py::test_a_user_comes_and_goes" in ended.output
+
+
+def _sandbox_of(environment: str) -> tuple[str, ...]:
+    return (*SANDBOX, "--environment", environment, "--")
+
+
+def _on_the_cloud(build: Build, assembly: Path, clone: Path, home: Path) -> Ended:
+    """Run it where its input is: the assembly. The image's Node is the checkout's here."""
+    prefix = home / "npm"
+    (prefix / "bin").mkdir(parents=True, exist_ok=True)
+    variables = {
+        "PATH": f"{prefix / 'bin'}:{NODE_FOLDER}:/usr/bin:/bin",
+        "npm_config_prefix": str(prefix),
+    }
+    sandbox = (str(clone / "scripts/sandbox"), "--")
+    return run(build, assembly, home, variables, sandbox)
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments],  # noqa: S607
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    return done.stdout
