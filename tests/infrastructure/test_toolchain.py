@@ -11,6 +11,7 @@ from aws_cdk.assertions import Template
 import constants
 from backend.identity.infrastructure import Issuer
 from localcloud.install import ROOT
+from tests.infrastructure.stages import picture
 from toolchain import Toolchain
 
 PIPELINE = "AWS::CodePipeline::Pipeline"
@@ -364,6 +365,12 @@ def test_what_is_not_filled_in_is_named_and_refused_by_cloudformation(
 
 def test_what_is_filled_in_is_deployed(filled: Any) -> None:
     assert "Filled" not in filled().to_json()["Rules"]
+
+
+def test_the_picture_of_the_pipeline_is_the_pipelines(pipeline: Template) -> None:
+    committed = (ROOT / "docs" / "pipeline.svg").read_text()
+    made = picture(pipeline.to_json())
+    assert made == committed, "python -m tests.infrastructure.stages ASSEMBLY makes it"
 
 
 def _may_use_the_connection(statements: Sequence[Mapping[str, Any]]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from localcloud.emulator import REGION
+from localcloud.install import ROOT
 
 # What CodeBuild sets, as far as a command of ours or of its tools could ask for it:
 # https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
@@ -21,6 +22,10 @@ CODEBUILD: Final = {
 }
 # How this machine reaches the network, where it takes a word.
 _NETWORK: Final = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+# The machine's own programs: nothing that this checkout has installed.
+PATH: Final = os.pathsep.join(
+    folder for folder in os.environ["PATH"].split(os.pathsep) if not folder.startswith(str(ROOT))
+)
 # The order of https://docs.aws.amazon.com/codebuild/latest/userguide/view-build-details-phases.html
 _PHASES: Final = ("install", "pre_build", "build", "post_build")
 
@@ -70,7 +75,7 @@ def run(
         **CODEBUILD,
         **{name: os.environ[name] for name in _NETWORK if name in os.environ},
         "HOME": str(home),
-        "PATH": os.environ["PATH"],
+        "PATH": PATH,
         **build.variables,
         **variables,
     }
