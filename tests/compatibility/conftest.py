@@ -12,20 +12,13 @@ from backend.api.bundling import RUNTIME
 from tests.compatibility.function import Function, started
 from tests.compatibility.release import make_client
 from tests.compatibility.written import Written, write
-from tests.dynamodb_local import create_table, started_engine
+from tests.dynamodb_local import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 # Of the one table that there is at a time: a function is told its name when it starts.
 TABLE_NAME: Final = "users"
-
-
-@pytest.fixture(scope="session")
-def dynamodb_local() -> Iterator[str]:
-    """The endpoint of AWS's engine, in memory."""
-    with started_engine() as endpoint:
-        yield endpoint
 
 
 @pytest.fixture(scope="session")
