@@ -10,8 +10,9 @@ import pytest
 
 from backend.api.bundling import RUNTIME
 from tests.compatibility.function import Function, started
+from tests.compatibility.meeting import Case, Meeting, cases, of_a_later_release
 from tests.compatibility.release import make_client
-from tests.compatibility.written import Written, write
+from tests.compatibility.written import Written, put, write
 from tests.dynamodb_local import create_table
 
 if TYPE_CHECKING:
@@ -53,6 +54,31 @@ def table(client: "DynamoDBClient", written_now: Written) -> Iterator[str]:
     """The name of the table, which is empty. (written_now: it makes and deletes one itself.)"""
     with _table(client):
         yield TABLE_NAME
+
+
+@pytest.fixture(params=cases(), ids=str)
+def meeting(
+    request: pytest.FixtureRequest,
+    run: Callable[[Path], Function],
+    present: Function,
+    written_now: Written,
+    client: "DynamoDBClient",
+    table: str,
+) -> Meeting:
+    """One for each case, on a table of its own."""
+    case: Case = request.param
+    released = case.release.written()
+    old = run(case.release.code) if case.release.code.exists() else present
+    match case.wrote:
+        case "now":
+            meeting = Meeting(old, present, written_now, released)
+        case "a later release":
+            later = released._replace(items=[of_a_later_release(i) for i in released.items])
+            meeting = Meeting(present, old, later, released)
+        case _:
+            meeting = Meeting(present, old, released, released)
+    put(meeting.written.items, client, table)
+    return meeting
 
 
 @contextlib.contextmanager
