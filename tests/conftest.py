@@ -1,8 +1,11 @@
-"""What the suites that need a deployed API share."""
+"""What the suites share that need a deployed API, and those that need AWS's DynamoDB engine."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from tests.dynamodb_local import started_engine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +28,13 @@ def endpoint() -> str:
 def authorization() -> dict[str, str]:
     """Header fields with a token that allows everything, and is good until the last test."""
     return {"Authorization": f"Bearer {_variable('API_TOKEN')}"}
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[str]:
+    """The endpoint of AWS's engine, in memory."""
+    with started_engine() as endpoint:
+        yield endpoint
 
 
 def _variable(name: str) -> str:

@@ -10,19 +10,12 @@ from moto import mock_aws
 
 from dynamodb import DynamoDBUsers
 from table import Table, make_client
-from tests.dynamodb_local import create_table, started_engine
+from tests.dynamodb_local import create_table
 from tests.in_memory_users import InMemoryUsers
 from users import Users
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-
-
-@pytest.fixture(scope="session")
-def dynamodb_local() -> Iterator[str]:
-    """The endpoint of AWS's engine, in memory."""
-    with started_engine() as endpoint:
-        yield endpoint
 
 
 @pytest.fixture

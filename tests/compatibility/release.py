@@ -1,0 +1,89 @@
+"""Writes down the schema that the code in this checkout has: docs/development.md says when.
+
+python -m tests.compatibility.release NUMBER
+"""
+
+import argparse
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import boto3
+
+from backend.api.bundling import RUNTIME
+from localcloud.install import ROOT
+from tests.compatibility.function import started
+from tests.compatibility.releases import FOLDER, Release, all_releases
+from tests.compatibility.written import Written, write
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+_TABLE_NAME: Final = "users"
+
+
+def main() -> None:
+    """Parse the command line, and write the release's folder."""
+    parser = argparse.ArgumentParser(prog="python -m tests.compatibility.release")
+    parser.add_argument("number", type=int, help="the new release's", metavar="NUMBER")
+    release = Release(parser.parse_args().number)
+    newest = max((r.number for r in all_releases()), default=0)
+    if release.number != newest + 1:
+        parser.error(
+            f"the newest release is {newest}, and what was released stays as it is: "
+            f"make release {newest + 1}."
+        )
+    written = _written_now()
+    # All of it or nothing.
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER.parent) as made:
+        made_items = Path(made) / release.items.name
+        made_items.write_text(written.text(), "utf-8")
+        archive(RUNTIME, Path(made) / release.code.name)
+        release.items.parent.mkdir()
+        for path in Path(made).iterdir():
+            path.rename(release.items.parent / path.name)
+    print(  # noqa: T201 it is the output
+        f"Made {release.items.parent.relative_to(ROOT)}. Read its items.json: what it has "
+        "that the release before hasn't is what you release. Commit it with the code; from then "
+        "on it must not change. Then run pytest tests/compatibility."
+    )
+
+
+def archive(code: Path, path: Path) -> None:
+    """Write the code's modules, as they are, into an archive; the same modules give the same."""
+    # Not compressed: that would depend on the version of zlib, and git does it anyway.
+    with zipfile.ZipFile(path, "w") as opened:
+        for module in sorted(code.rglob("*.py")):
+            entry = zipfile.ZipInfo(module.relative_to(code).as_posix())
+            entry.create_system = 3  # Unix, on whichever system it was made
+            entry.external_attr = 0o100644 << 16
+            opened.writestr(entry, module.read_bytes())
+
+
+def make_client(endpoint: str) -> "DynamoDBClient":
+    """A client that reaches this endpoint and nothing else, whatever the machine's settings."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 as the engine takes it
+    )
+
+
+def _written_now() -> Written:
+    sys.path.insert(0, str(RUNTIME))  # for the names of the table's keys
+    from tests.dynamodb_local import create_table, started_engine  # noqa: PLC0415
+
+    with started_engine() as endpoint:
+        client = make_client(endpoint)
+        create_table(client, _TABLE_NAME)
+        with started(RUNTIME, endpoint, _TABLE_NAME) as function:
+            return write(function, client, _TABLE_NAME)
+
+
+if __name__ == "__main__":
+    main()

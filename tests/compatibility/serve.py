@@ -1,0 +1,19 @@
+"""Runs a function's code: each line of the input is an event, each line of the output its answer.
+
+python -I serve.py CODE   CODE: the folder, or the archive, that holds lambda_function.py
+"""
+
+import importlib
+import json
+import os
+import sys
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+# What the code itself prints, its log, is not an answer.
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+sys.path.insert(0, sys.argv[1])
+handler = importlib.import_module("lambda_function").handler
+for event in sys.stdin:
+    print(json.dumps(handler(json.loads(event), LambdaContext())), file=answers, flush=True)
