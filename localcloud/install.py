@@ -47,6 +47,11 @@ _PARTS = (
 # The caller's settings of uv that say how to reach the network; others would change what is
 # installed, and so would all of npm's.
 _KEPT_UV_SETTINGS = ("UV_HTTP_TIMEOUT", "UV_PYTHON_INSTALL_MIRROR")
+# They lead elsewhere. pyenv's are those of the folder that a script was started from.
+_DROPPED = (
+    *("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PYENV_DIR", "PYENV_VERSION"),
+    *("NODE_ENV", "NODE_OPTIONS"),
+)
 _NETWORK_HINT = "If this machine is offline, connect it; behind a proxy, set HTTPS_PROXY."
 
 
@@ -144,7 +149,7 @@ def _environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "NODE_ENV", "NODE_OPTIONS"}
+        if name not in _DROPPED
         and (name in _KEPT_UV_SETTINGS or not name.upper().startswith(("UV_", "NPM_CONFIG_")))
     }
     temporary = LOCAL / "tmp"
