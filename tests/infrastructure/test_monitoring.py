@@ -17,6 +17,7 @@ from backend.monitoring.objectives import Operators
 from items import STATUS_INDEX
 from localcloud.install import ROOT
 from tests.infrastructure.dashboard import picture
+from tests.infrastructure.functions import api_function
 
 ALARM = "AWS::CloudWatch::Alarm"
 COMPOSITE = "AWS::CloudWatch::CompositeAlarm"
@@ -312,7 +313,7 @@ def _template(context: dict[str, Any], **changes: Any) -> Template:
 def _assert_exists(metric: Metric, template: Template) -> None:
     assert sorted(metric.dimensions) in DOCUMENTED[metric.namespace]["metrics"][metric.name]
     [api] = template.find_resources("AWS::ApiGatewayV2::Api")
-    [function] = template.find_resources("AWS::Lambda::Function")
+    function = api_function(template)
     [table] = template.find_resources("AWS::DynamoDB::GlobalTable")
     [alias] = template.find_resources("AWS::Lambda::Alias").values()
     existing = {
