@@ -85,6 +85,8 @@ class Backend(cdk.Stack):
                 "Rollout",
                 api=api,
                 alarms=monitoring.regressions,
+                objectives=environment.objectives,
+                runbook=environment.runbook,
                 routing=environment.rollout,
                 log_retention=environment.log_retention,
                 log_removal_policy=environment.removal_policy,

@@ -13,7 +13,9 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from backend.api.infrastructure import API
+from backend.monitoring.objectives import Objectives
 from backend.rollout.findings import accept_findings
+from backend.rollout.slowness import slow_version_alarm
 
 RUNTIME: Final = Path(__file__).with_name("runtime")
 # A ceiling: each of its calls may take as long as the client waits (runtime/hook.py), and there is
@@ -26,8 +28,9 @@ _MEMORY_MB: Final = 256
 class Rollout(Construct):
     """Has CodeDeploy shift the API's alias to new code, if a hook that tries that code lets it.
 
-    alarms: any of them, red, takes all traffic back; CodeDeploy knows metric alarms only, ten of
-        them at most.
+    alarms: any of them, red, takes all traffic back; and so does one on the new version's slowness.
+        CodeDeploy knows metric alarms only, ten of them at most.
+    objectives: what callers are promised. runbook: the page that alarms lead to.
     routing: how traffic shifts.
     log_retention: how long the hook's logs are kept. log_removal_policy: what becomes of them when
         the stack is deleted.
@@ -40,6 +43,8 @@ class Rollout(Construct):
         *,
         api: API,
         alarms: Sequence[cloudwatch.Alarm],
+        objectives: Objectives,
+        runbook: str,
         routing: codedeploy.TrafficRouting,
         log_retention: logs.RetentionDays,
         log_removal_policy: cdk.RemovalPolicy,
@@ -49,6 +54,7 @@ class Rollout(Construct):
             self, "Logs", retention=log_retention, removal_policy=log_removal_policy
         )
         hook = self._hook(api, log_group)
+        slow = slow_version_alarm(self, alias=api.alias, objectives=objectives, runbook=runbook)
         group = codedeploy.LambdaDeploymentGroup(
             self,
             "Group",
@@ -57,7 +63,7 @@ class Rollout(Construct):
                 self, "Configuration", traffic_routing=routing
             ),
             alias=api.alias,
-            alarms=list(alarms),
+            alarms=[*alarms, slow],
             auto_rollback=codedeploy.AutoRollbackConfig(
                 failed_deployment=True, stopped_deployment=True, deployment_in_alarm=True
             ),

@@ -1,7 +1,10 @@
+import ast
 import copy
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -12,6 +15,7 @@ from aws_cdk.assertions import Template
 import constants
 import hook
 from backend.component import Backend
+from backend.rollout.infrastructure import RUNTIME
 from tests.infrastructure.functions import api_function, function_properties, statements_of
 
 ALARM = "AWS::CloudWatch::Alarm"
@@ -95,14 +99,44 @@ def test_the_alarms_are_those_that_see_a_change_within_minutes(production: Templ
     assert configuration["Enabled"] is True
     watched = [alarm["Name"]["Ref"] for alarm in configuration["Alarms"]]
     alarms = production.find_resources(ALARM)  # of metrics: CodeDeploy knows no composite ones
-    assert sorted(re.sub(r"^MonitoringAlarms|[0-9A-F]{8}$", "", name) for name in watched) == [
+    assert len(watched) <= 10
+    assert sorted(
+        re.sub(r"^(MonitoringAlarms|Rollout)|[0-9A-F]{8}$", "", name) for name in watched
+    ) == [
         "AvailabilityBurn144Short",
         "FunctionErrors",
         "LatencyBurn144Short",
+        "NewVersionSlow",
     ]
     for name in watched:
         assert alarms[name]["Properties"]["EvaluationPeriods"] == 1
         assert set(_values(alarms[name], "Period")) == {300}
+
+
+@pytest.mark.parametrize(
+    ("calls", "fast", "is_red"),
+    [(1000, 85.7, False), (1000, 85.5, True), (20, 85, True), (10, 80, False), (1000, 100, False)],
+)
+def test_the_new_version_by_itself_may_not_be_slow(
+    calls: int, fast: float, is_red: bool, production: Template
+) -> None:
+    [alarm] = [
+        alarm["Properties"]
+        for name, alarm in production.find_resources(ALARM).items()
+        if name.startswith("Rollout")
+    ]
+    [expression] = _values(alarm, "Expression")
+    functions = {"IF": lambda condition, then, otherwise: then if condition else otherwise}
+    names = functions | {"calls": calls, "fast": fast}
+    value = eval(expression, names)  # noqa: S307 our own
+    assert (value >= alarm["Threshold"]) is is_red
+    version = _only(production, ALIAS)["FunctionVersion"]
+    of_version = [
+        d
+        for d in _values(alarm, "Dimensions")
+        if {"Name": "ExecutedVersion", "Value": version} in d
+    ]
+    assert len(of_version) == 2
 
 
 def test_a_canary_is_out_for_longer_than_its_alarms_look_back(production: Template) -> None:
@@ -143,6 +177,30 @@ def test_the_hook_outlasts_all_that_it_may_wait_for(production: Template, hook_i
     start = 10
     timeout = function_properties(production, hook_id)["Timeout"]
     assert start + CALLS * one + last < timeout
+
+
+def test_the_hook_ships_its_modules_and_needs_no_more_than_lambda_has(
+    assemblies: Mapping[str, Path],
+) -> None:
+    [folder] = [p.parent for p in assemblies["production"].glob("asset.*/hook.py")]
+    modules = {path.stem for path in RUNTIME.glob("*.py")}
+    assert {path.name for path in folder.rglob("*")} == {f"{name}.py" for name in modules}
+    imported = {
+        name.split(".")[0]
+        for path in folder.iterdir()
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in _imported(node)
+    }
+    assert imported - modules - sys.stdlib_module_names == {"boto3", "botocore"}
+
+
+def _imported(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Import(names):
+            return [alias.name for alias in names]
+        case ast.ImportFrom(module) if module:
+            return [module]
+    return []
 
 
 def test_the_hook_may_do_just_what_it_does(production: Template, hook_id: str) -> None:
