@@ -86,7 +86,7 @@ def test_how_traffic_shifts_is_data(context: dict[str, Any]) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["local", "sandbox", "developer"])
+@pytest.mark.parametrize("name", ["local", "sandbox", "developer", "staging"])
 def test_elsewhere_all_traffic_moves_at_once(name: str, templates: Mapping[str, Template]) -> None:
     resources = templates[name].to_json()["Resources"].values()
     assert not [r for r in resources if r["Type"].startswith("AWS::CodeDeploy::")]
@@ -264,7 +264,7 @@ def test_the_alias_waits_for_all_that_its_update_needs(production: Template, hoo
     assert needed >= {*policies, hook_id}
 
 
-@pytest.mark.parametrize("name", ["local", "sandbox", "production", "stage"])
+@pytest.mark.parametrize("name", ["local", "sandbox", "staging", "production"])
 def test_no_resource_waits_for_itself(name: str, templates: Mapping[str, Template]) -> None:
     # The CDK looks for circles, too, but not at policies of updates.
     resources = templates[name].to_json()["Resources"]
