@@ -133,6 +133,21 @@ def test_its_requests_look_like_the_gateways(cloud: Cloud) -> None:
     assert len({event["requestContext"]["requestId"] for _, event in cloud.invocations}) == 7
 
 
+def test_it_writes_with_the_etag_of_what_it_read(cloud: Cloud) -> None:
+    tags = []
+
+    def remembers(event: Event, api: Callable[[Event], Answer]) -> Answer:
+        answer = api(event)
+        tags.append(answer["headers"].get("ETag"))
+        return answer
+
+    cloud.new = remembers
+    assert cloud.run() == "Succeeded"
+    sent = {event["routeKey"]: event["headers"].get("if-match") for _, event in cloud.invocations}
+    assert sent["PATCH /users/{username}"] == tags[STEPS.index("POST /users")]
+    assert sent["DELETE /users/{username}"] == tags[STEPS.index("PATCH /users/{username}")]
+
+
 def test_a_create_leaves_no_marker(cloud: Cloud) -> None:
     cloud.run()
     assert not [e for _, e in cloud.invocations if "idempotency-key" in e["headers"]]
