@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import aws_cdk as cdk
+from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_logs as logs
 
 from backend.api.bundling import HOST, LAMBDA_ARM64, Platform
@@ -66,6 +67,7 @@ class Environment:
     operators: whom alarms reach, which needs objectives; None tells nobody.
     runbook: the page that alarms lead to.
     concurrency_quota: how many executions the account may have at once, all functions together.
+    rollout: how traffic shifts to new code, which needs objectives; None for all of it at once.
     approval: whether a person has to approve each deployment by the pipeline.
     end_to_end_tests: whether the pipeline runs tests/end_to_end there, which creates many users and
         deletes them; else it runs tests/smoke, which creates one.
@@ -100,6 +102,7 @@ class Environment:
     operators: Operators | None = None
     runbook: str = RUNBOOK
     concurrency_quota: int = 1000  # AWS's default; a new account may have less
+    rollout: codedeploy.TrafficRouting | None = None
     approval: bool = False
     end_to_end_tests: bool = False
     pipeline_account: str | None = None
@@ -112,8 +115,8 @@ class Environment:
 
 _OBJECTIVES: Final = Objectives(available_percent=99.9, fast_percent=99, fast_milliseconds=1000)
 
-# What ./scripts/sandbox deploys. No objectives, no operators: the local cloud takes neither metric
-# math nor composite alarms.
+# What ./scripts/sandbox deploys. No objectives, no operators, no rollout: the local cloud takes
+# neither metric math nor composite alarms, nor CodeDeploy.
 LOCAL: Final = Environment(
     name="Local",
     platform=HOST,
@@ -172,6 +175,10 @@ PRODUCTION: Final = Environment(
     objectives=_OBJECTIVES,
     # To be filled: addresses of mail, or https:// addresses of what takes SNS's notifications.
     operators=Operators(pages=(), tickets=()),
+    # Long enough for alarms that look at five minutes.
+    rollout=codedeploy.TrafficRouting.time_based_canary(
+        percentage=10, interval=cdk.Duration.minutes(10)
+    ),
     approval=True,
 )
 ENVIRONMENTS: Final = {

@@ -11,6 +11,7 @@ from backend.api.infrastructure import API
 from backend.database.infrastructure import Database
 from backend.identity.infrastructure import Identity
 from backend.monitoring.infrastructure import Monitoring
+from backend.rollout.infrastructure import Rollout
 from constants import Environment
 
 
@@ -66,7 +67,7 @@ class Backend(cdk.Stack):
             log_retention=environment.log_retention,
             log_removal_policy=environment.removal_policy,
         )
-        Monitoring(
+        monitoring = Monitoring(
             self,
             "Monitoring",
             api=api,
@@ -76,6 +77,20 @@ class Backend(cdk.Stack):
             runbook=environment.runbook,
             concurrency_quota=environment.concurrency_quota,
         )
+        if environment.rollout:
+            if not environment.objectives:
+                raise ValueError("A rollout needs objectives: alarms on them take it back.")
+            Rollout(
+                self,
+                "Rollout",
+                api=api,
+                alarms=monitoring.regressions,
+                objectives=environment.objectives,
+                runbook=environment.runbook,
+                routing=environment.rollout,
+                log_retention=environment.log_retention,
+                log_removal_policy=environment.removal_policy,
+            )
 
         self._permit_data_access(api, database)
         self.api_endpoint = cdk.CfnOutput(

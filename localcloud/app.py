@@ -22,6 +22,7 @@ OVERRIDES: Final[dict[str, Any]] = {
     # selection of what to back up.
     "objectives": None,
     "operators": None,
+    "rollout": None,
     "backup_retention": None,
 }
 

@@ -73,6 +73,12 @@ class Alarms(Construct):
     indicators: of the objectives; none where nobody is promised anything.
     runbook: the address of the page that has a section for each alarm.
     concurrency_quota: of the account, for all functions in the region.
+
+    `groups` has their rules. `regressions` are those that are red within minutes of a change that
+    harms callers: crashes, and what spends an error budget fastest, by its short window alone. The
+    long windows, and all that waits for several periods, see it too late; throttles and the
+    account's concurrency tell of the load. One failure can be enough here: where few requests meet
+    the change, there is nothing else to go by.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self._runbook = runbook
         self.groups = Groups()
+        self.regressions: list[cloudwatch.Alarm] = []
         for indicator in indicators:
             self._add_burn_rates(indicator)
         function = FunctionMetrics(api)
@@ -120,6 +127,8 @@ class Alarms(Construct):
                 anchor,
                 threshold=burn.rate,
             )
+            if burn.short.to_seconds() <= _PERIOD.to_seconds():
+                self.regressions.append(short)
             group = self.groups.noticed if burn.pages else self.groups.budget
             group.append(cloudwatch.AlarmRule.all_of(_rule(long), _rule(short)))
 
@@ -135,22 +144,21 @@ class Alarms(Construct):
         self.groups.noticed.append(_rule(dead))
 
     def _add_function(self, function: FunctionMetrics, concurrency_quota: int) -> None:
-        for name, metric, meaning, anchor in (
-            (
-                "FunctionErrors",
-                function.errors(_PERIOD),
-                "The function crashed or timed out.",
-                "function-errors",
-            ),
-            (
-                "FunctionThrottles",
-                function.throttles(_PERIOD),
-                "Lambda refused to invoke the function.",
-                "function-throttles",
-            ),
-        ):
-            alarm = self._alarm(name, metric, meaning, anchor, threshold=_ANY)
-            self.groups.function.append(_rule(alarm))
+        errors = self._alarm(
+            "FunctionErrors",
+            function.errors(_PERIOD),
+            "The function crashed or timed out.",
+            "function-errors",
+            threshold=_ANY,
+        )
+        self.regressions.append(errors)
+        throttles = self._alarm(
+            "FunctionThrottles",
+            function.throttles(_PERIOD),
+            "Lambda refused to invoke the function.",
+            "function-throttles",
+            threshold=_ANY,
+        )
         concurrency = self._alarm(
             "Concurrency",
             Concurrency.claimed(_MINUTE),
@@ -160,7 +168,7 @@ class Alarms(Construct):
             threshold=_CONCURRENCY_SHARE * concurrency_quota,
             periods=_LASTING_PERIODS,
         )
-        self.groups.function.append(_rule(concurrency))
+        self.groups.function += [_rule(errors), _rule(throttles), _rule(concurrency)]
 
     def _add_table(self, table: TableMetrics) -> None:
         for operation in table.operations:

@@ -18,6 +18,8 @@ class Monitoring(Construct):
     operators: whom alarms reach; None makes alarms that tell nobody.
     runbook: the address of the page that has a section for each alarm.
     concurrency_quota: of the account, for all functions in the region.
+
+    `regressions` are the alarms that are red within minutes of a change that harms callers.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Monitoring(Construct):
             runbook=runbook,
             concurrency_quota=concurrency_quota,
         )
+        self.regressions = alarms.regressions
         composites = (
             Notifications(
                 self,

@@ -30,13 +30,13 @@ def find_table(endpoint: str) -> "Table":
 def empty(table: "Table") -> None:
     """Remove every item."""
     with table.batch_writer() as batch:
-        for item in _scan(table):
+        for item in scan(table):
             batch.delete_item(Key={name: item[name] for name in _KEY})
 
 
 def difference(table: "Table", model: Model) -> str:
     """Items that only one of the two has; "" where they agree."""
-    found = {json.dumps(_comparable(item), sort_keys=True, default=str) for item in _scan(table)}
+    found = {json.dumps(_comparable(item), sort_keys=True, default=str) for item in scan(table)}
     wanted = {json.dumps(item, sort_keys=True) for item in _items(model)}
     lines = [f"in the table alone: {item}" for item in sorted(found - wanted)]
     lines += [f"in the model alone: {item}" for item in sorted(wanted - found)]
@@ -93,7 +93,8 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _scan(table: "Table") -> list[dict[str, Any]]:
+def scan(table: "Table") -> list[dict[str, Any]]:
+    """Every item."""
     items: list[dict[str, Any]] = []
     start: dict[str, Any] = {}
     while True:

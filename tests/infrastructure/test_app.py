@@ -56,8 +56,11 @@ def test_nothing_changed_is_nothing_to_deploy(
 ) -> None:
     # Not even a new version of the function: its logical id is in the template.
     synthesize(app.main, {"environment": "production"}, tmp_path / "again")
-    for path in assemblies["production"].iterdir():
-        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+    before = assemblies["production"]
+    for path in before.rglob("*"):
+        if path.is_file():
+            again = tmp_path / "again" / path.relative_to(before)
+            assert again.read_bytes() == path.read_bytes()
 
 
 def test_every_environment_is_synthesized_here(assemblies: Mapping[str, Path]) -> None:
