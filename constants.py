@@ -156,6 +156,10 @@ STAGING: Final = Environment(
     max_read_units=4000,
     max_write_units=1000,
     objectives=_OBJECTIVES,
+    # Nobody calls it meanwhile: this tries that code can be shifted at all.
+    rollout=codedeploy.TrafficRouting.time_based_canary(
+        percentage=50, interval=cdk.Duration.minutes(1)
+    ),
     end_to_end_tests=True,
 )
 PRODUCTION: Final = Environment(

@@ -15,25 +15,31 @@ from localcloud import app
 from tests.infrastructure.conftest import Synthesize
 
 # Types that a stand-in may lack resources of.
+OBJECTIVES = {"AWS::CloudWatch::Alarm"}
+ROLLOUT = {
+    "AWS::CodeDeploy::Application",
+    "AWS::CodeDeploy::DeploymentConfig",
+    "AWS::CodeDeploy::DeploymentGroup",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::Lambda::Function",  # the hook
+    "AWS::Logs::LogGroup",
+}
+OPERATORS = {
+    "AWS::CloudWatch::CompositeAlarm",
+    "AWS::KMS::Key",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+}
+BACKUPS = {
+    "AWS::Backup::BackupPlan",
+    "AWS::Backup::BackupSelection",
+    "AWS::Backup::BackupVault",
+    "AWS::IAM::Role",
+}
 MISSING = {
-    "staging": {"AWS::CloudWatch::Alarm"},
-    "production": {
-        "AWS::Backup::BackupPlan",
-        "AWS::Backup::BackupSelection",
-        "AWS::Backup::BackupVault",
-        "AWS::CloudWatch::Alarm",
-        "AWS::CloudWatch::CompositeAlarm",
-        "AWS::CodeDeploy::Application",
-        "AWS::CodeDeploy::DeploymentConfig",
-        "AWS::CodeDeploy::DeploymentGroup",
-        "AWS::IAM::Policy",  # of the rollout
-        "AWS::IAM::Role",  # of the backups, and of the rollout
-        "AWS::KMS::Key",
-        "AWS::Lambda::Function",  # the rollout's hook
-        "AWS::Logs::LogGroup",  # the hook's
-        "AWS::SNS::Topic",
-        "AWS::SNS::TopicPolicy",
-    },
+    "staging": OBJECTIVES | ROLLOUT,
+    "production": OBJECTIVES | ROLLOUT | OPERATORS | BACKUPS,
 }
 # Properties that may differ: the code for this machine, the id by which the door finds the API,
 # and what is drawn of alarms.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.install import NODE_FOLDER, ROOT
+from localcloud.install import NODE_FOLDER, PYTHON, ROOT
 from tests.rehearsal.builds import PATH, Build, Ended, builds, run
 
 STACK = "UserManagementBackend-Toolchain"
@@ -163,6 +163,9 @@ def _on_the_cloud(build: Build, assembly: Path, clone: Path, home: Path) -> Ende
     """Run it where its input is: the assembly. The image's Node is the checkout's here."""
     prefix = home / "npm"
     (prefix / "bin").mkdir(parents=True, exist_ok=True)
+    npm = prefix / "bin" / "npm"
+    if not npm.is_symlink():
+        npm.symlink_to(PYTHON.with_name("npm"))
     variables = {
         "PATH": os.pathsep.join([str(prefix / "bin"), str(NODE_FOLDER), PATH]),
         "npm_config_prefix": str(prefix),
