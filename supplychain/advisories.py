@@ -14,8 +14,10 @@ from localcloud.progress import Failure
 
 # Of Python packages: https://google.github.io/osv.dev/api/ has PyPA's and GitHub's advisories. Of
 # Node packages npm asks the registry that it installs from.
-OSV: Final = "https://api.osv.dev/v1/query"
+OSV = "https://api.osv.dev/v1/query"
+REGISTRY: str | None = None  # npm's own setting
 _SECONDS: Final = 600
+_LINES: Final = 3  # the last of what a tool says, which is why it stopped
 _MARKER: Final = re.compile(r" ;[^\\\n]*")
 
 
@@ -34,18 +36,14 @@ class Advisory:
     remedy: str
 
 
-def of_python(group: str, *, database: str = OSV) -> list[Advisory]:
+def of_python(group: str) -> list[Advisory]:
     """Of a group of uv.lock, on every platform. Raises Failure when the database can't be asked."""
-    export = [str(PYTHON.with_name("uv")), "export", "--quiet", "--frozen", "--no-emit-project"]
-    export += ["--no-header", "--no-annotate", "--only-group", group]
-    # pip-audit leaves out what this machine would not install; others do.
-    locked = _MARKER.sub(" ", _run(export))
     program = install_group("scanners") / "bin" / "pip-audit"
     options = ["--require-hashes", "--disable-pip", "--strict", "--format", "json"]
     options += ["--progress-spinner", "off", "--vulnerability-service", "osv"]
     with tempfile.TemporaryDirectory() as folder:
-        (requirements := Path(folder) / "requirements.txt").write_text(locked)
-        options += ["--osv-url", database, "--requirement", str(requirements)]
+        (requirements := Path(folder) / "requirements.txt").write_text("\n".join(exported(group)))
+        options += ["--osv-url", OSV, "--requirement", str(requirements)]
         done = _start([str(program), *options])
     try:
         report = json.loads(done.stdout)
@@ -63,14 +61,19 @@ def of_python(group: str, *, database: str = OSV) -> list[Advisory]:
     ]
 
 
-def of_node(folder: str, *, registry: str | None = None) -> list[Advisory]:
-    """Of a folder's package-lock.json. Raises Failure when the registry can't be asked.
+def exported(group: str) -> list[str]:
+    """A group of uv.lock as lines of a requirements.txt, with hashes. Raises Failure."""
+    uv = [str(PYTHON.with_name("uv")), "export", "--quiet", "--frozen", "--no-emit-project"]
+    lines = _run([*uv, "--no-header", "--no-annotate", "--only-group", group])
+    # pip-audit leaves out what this machine would not install; others do.
+    return _MARKER.sub(" ", lines).splitlines()
 
-    registry: None for the one that npm is set to.
-    """
+
+def of_node(folder: str) -> list[Advisory]:
+    """Of a folder's package-lock.json. Raises Failure when the registry can't be asked."""
     npm = [str(PYTHON.with_name("npm")), "audit", "--json", "--package-lock-only", "--include=dev"]
     npm += ["--offline=false", "--prefix", str(ROOT / folder)]
-    done = _start([*npm, "--registry", registry] if registry else npm)
+    done = _start([*npm, "--registry", REGISTRY] if REGISTRY else npm)
     report = _json(done.stdout)
     if "vulnerabilities" not in report:
         raise _unanswered(f"the Node packages of {folder}", done.stdout + done.stderr)
@@ -105,7 +108,7 @@ def _unanswered(what: str, said: str) -> Failure:
     return Failure(
         f"The database of advisories could not be asked about {what}, so nothing is known of them:"
         " connect this machine, or let it reach the database.",
-        said,
+        "\n".join(said.rstrip().splitlines()[-_LINES:]),
     )
 
 
