@@ -110,7 +110,18 @@ def _saying_how_to_go_back() -> Iterator[None]:
 
 
 def _run(command: str, root: Path) -> None:
-    if subprocess.run([command], check=False, env=tool_environment(), cwd=root).returncode:
+    process = subprocess.Popen(
+        [command], env=tool_environment(), cwd=root, stdin=subprocess.DEVNULL, process_group=0
+    )
+    try:
+        status = process.wait()
+    except BaseException as stop:
+        # All that it started, which then cleans up.
+        interrupted = isinstance(stop, KeyboardInterrupt)
+        os.killpg(process.pid, signal.SIGINT if interrupted else signal.SIGTERM)
+        process.wait()
+        raise
+    if status:
         raise Failure(f"{command} failed with the new versions; see above.")
 
 
