@@ -26,7 +26,7 @@ class Advisory:
     """A known vulnerability of something locked.
 
     where: what locks it: a group of uv.lock, or a folder with a package-lock.json.
-    ids: all that it has, the database's own first.
+    ids: all that it has, the database's own first, the others sorted.
     remedy: the version that has it no more, or that there is none.
     """
 
@@ -53,7 +53,7 @@ def of_python(group: str) -> list[Advisory]:
         Advisory(
             group,
             f"{dependency['name']} {dependency['version']}",
-            (found["id"], *found["aliases"]),
+            (found["id"], *sorted(found["aliases"])),
             _remedy(found["fix_versions"]),
         )
         for dependency in report["dependencies"]

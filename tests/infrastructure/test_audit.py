@@ -139,8 +139,10 @@ def test_what_is_known_is_said_with_its_remedy(
         f"cryptography {version} (emulator) has PYSEC-2099-1, CVE-2099-1, GHSA-aaaa-bbbb-cccc: "
         "fixed in 99.0.1.\n"
     ) in said
-    assert "(.) has GHSA-dddd-eeee-ffff: " in said
-    assert "affected are <99.0.2.\n" in said
+    pinned = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
+    assert (
+        f"aws-cdk {pinned} (.) has GHSA-dddd-eeee-ffff: npm knows no fix; affected are <99.0.2.\n"
+    ) in said
 
 
 def test_where_nothing_is_known_all_is_well(
