@@ -62,7 +62,7 @@ def _python(archive: Path) -> list[Component]:
             _component(
                 PackageURL("pypi", None, name, distribution.version),
                 stated[name],
-                wheel["url"],
+                {"file_name": wheel["url"].rpartition("/")[2]},
                 HashType(alg=HashAlgorithm.SHA_256, content=wheel["hash"].removeprefix("sha256:")),
             )
         )
@@ -98,13 +98,19 @@ def _node(name: str) -> Component:
     return _component(
         purl,
         licences.of_node(path, settings.read().read_licences)[name],
-        str(purl),  # the lock has no address: it holds for every mirror
+        {},
         HashType(alg=HashAlgorithm.SHA_512, content=digest.hex()),
     )
 
 
-def _component(purl: PackageURL, licence: str | None, url: str, digest: HashType) -> Component:
-    """The digest is that of the package as it is published; what ships leaves some files out."""
+def _component(
+    purl: PackageURL, licence: str | None, file: dict[str, str], digest: HashType
+) -> Component:
+    """The digest is that of the package as it is published; what ships leaves some files out.
+
+    file: qualifiers of its package URL that say which file; an address would be a mirror's or not.
+    """
+    published = PackageURL(purl.type, None, purl.name, purl.version, file)
     return Component(
         name=purl.name,
         version=purl.version,
@@ -113,7 +119,9 @@ def _component(purl: PackageURL, licence: str | None, url: str, digest: HashType
         licenses=[LicenseFactory().make_from_string(licence)] if licence else [],
         external_references=[
             ExternalReference(
-                type=ExternalReferenceType.DISTRIBUTION, url=XsUri(url), hashes=[digest]
+                type=ExternalReferenceType.DISTRIBUTION,
+                url=XsUri(str(published)),
+                hashes=[digest],
             )
         ],
     )
