@@ -80,14 +80,18 @@ def _wheel(
         if line.startswith("Tag: ")
         for tag in parse_tag(line.removeprefix("Tag: "))
     }
-    [found] = (
+    found = [
         wheel
         for package in locked
         if (package["name"], package["version"]) == (name, distribution.version)
         for wheel in package["wheels"]
         if parse_wheel_filename(wheel["url"].rpartition("/")[2])[3] == tags
-    )
-    return {"url": found["url"], "hash": found["hash"]}
+    ]
+    if len(found) != 1:
+        raise RuntimeError(
+            f"{name} was installed from none, or more than one, of uv.lock's wheels."
+        )
+    return {"url": found[0]["url"], "hash": found[0]["hash"]}
 
 
 def _node(name: str) -> Component:

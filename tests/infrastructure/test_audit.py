@@ -2,11 +2,13 @@
 
 import datetime
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,6 +215,16 @@ def test_an_exception_ends_and_is_used() -> None:
     stale = (AcceptedAdvisory("PYSEC-1", "why", today), AcceptedAdvisory("CVE-9", "why", today))
     assert judge(*stale) == ["CVE-9 is accepted, but nothing locked has it: take it out."]
     assert judge(*stale, is_complete=False) == []
+
+
+def test_an_exception_is_read_from_pyproject(tmp_path: Path) -> None:
+    entry = '{ id = "CVE-1", reason = "Nothing here calls it.", until = 2027-01-31 }'
+    content = (ROOT / "pyproject.toml").read_text()
+    changed = re.sub("(?m)^accepted-advisories = .*", f"accepted-advisories = [{entry}]", content)
+    (tmp_path / "pyproject.toml").write_text(changed)
+    assert settings.read(tmp_path).accepted_advisories == (
+        AcceptedAdvisory("CVE-1", "Nothing here calls it.", datetime.date(2027, 1, 31)),
+    )
 
 
 def test_every_exception_has_a_reason() -> None:
