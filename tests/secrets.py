@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -11,11 +10,13 @@ from typing import Final, NamedTuple
 from localcloud.install import install_group
 
 _SECONDS: Final = 300
-# The hashes of locked packages, and nothing else that is in those files. Lines come without the
-# space around them; those of files in no language that it knows come also as `name = "value"`.
+# The hashes of locked packages and of released items (tests/compatibility), and nothing else that
+# is in those files. Lines come without the space around them; those of files in no language that it
+# knows come also as `name = "value"`.
 _HASHES: Final = (
     r'^([\w.-]+ = ")?--hash(=| = ")sha256:[0-9a-f]{64}( \\)?"?$',
     r'^"content": "([0-9a-f]{64}|[0-9a-f]{128})",?$',
+    r'^"(etag": \{"S": "[0-9a-f]{24}|request": \{"S": "[0-9a-f]{64})"\},?$',
 )
 
 
@@ -27,8 +28,8 @@ class Secret(NamedTuple):
     digest: str
 
 
-def find(folder: Path, files: Iterable[str]) -> Counter[Secret]:
-    """How often each is in the files, which are named as seen from the folder."""
+def find(folder: Path, files: Iterable[str]) -> set[Secret]:
+    """Those in the files, which are named as seen from the folder."""
     program = install_group("scanners") / "bin" / "detect-secrets"
     # Whether a secret is good it would find out by using it.
     options = ["--no-verify"]
@@ -44,8 +45,8 @@ def find(folder: Path, files: Iterable[str]) -> Counter[Secret]:
         cwd=folder,
     )
     assert done.returncode == 0, done.stderr
-    return Counter(
+    return {
         Secret(file, entry["type"], entry["hashed_secret"][:8])
         for file, entries in json.loads(done.stdout)["results"].items()
         for entry in entries
-    )
+    }

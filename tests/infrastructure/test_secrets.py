@@ -10,20 +10,16 @@ from localcloud.install import ROOT
 from tests.secrets import Secret, find
 
 HEX, WORD, BASE64 = "Hex High Entropy String", "Secret Keyword", "Base64 High Entropy String"
-KEY_OF_EMULATORS = "The word that every emulator takes for a key."
+# In whichever file: the word "test", which every emulator takes for a key.
+KEY_OF_EMULATORS = "a94a8fe5"
 ACCEPTED = {
     Secret("README.md", HEX, "39720fee"): "The entity tag of an answer that is shown.",
     Secret("backend/api/openapi/schemas.py", HEX, "2f23ba6b"): "The entity tag of an example.",
-    Secret("benchmarks/lists.py", WORD, "a94a8fe5"): KEY_OF_EMULATORS,
     Secret("docs/decisions/0005-tokens.md", WORD, "11bce64d"): "Prose about tokens.",
-    Secret("localcloud/emulator.py", WORD, "a94a8fe5"): KEY_OF_EMULATORS,
     Secret("tests/infrastructure/test_identity.py", WORD, "be2e2bb6"): "A unit of time.",
     Secret("tests/unit/pipeline/test_smoke.py", WORD, "fffdace5"): "Three words with dots.",
-    Secret("tests/sandbox/test_browser.py", WORD, "a94a8fe5"): KEY_OF_EMULATORS,
-    Secret("tests/sandbox/test_door.py", WORD, "a94a8fe5"): KEY_OF_EMULATORS,
     Secret("tests/sandbox/test_sandbox.py", WORD, "c9c64e07"): "A word, which must not be used.",
     Secret("tests/unit/api/test_listing.py", BASE64, "e5824290"): "The alphabet of base64.",
-    Secret("tests/unit/api/test_pages.py", WORD, "a94a8fe5"): KEY_OF_EMULATORS,
 }
 
 
@@ -36,9 +32,9 @@ def test_nothing_committed_looks_like_a_secret_but_what_is_accepted() -> None:
         text=True,
     ).stdout.split("\0")
     found = find(ROOT, [name for name in names if name and (ROOT / name).is_file()])
-    assert set(found) - ACCEPTED.keys() == set(), "take it out, or accept it in this file"
-    assert ACCEPTED.keys() - set(found) == set(), "it is there no more: take it out of this file"
-    assert max(found.values()) == 1
+    found = {secret for secret in found if secret.digest != KEY_OF_EMULATORS}
+    assert found - ACCEPTED.keys() == set(), "take it out, or accept it in this file"
+    assert ACCEPTED.keys() - found == set(), "it is there no more: take it out of this file"
 
 
 def made(alphabet: str, length: int) -> str:
@@ -65,6 +61,7 @@ HASHES = {
     "settings.py": "",
     "notes.md": "",
     "requirements.txt": f"six==1 \\\n    --hash=sha256:{secrets.token_hex(32)} \\\n    # via boto3",
+    "items.json": f'    "etag": {{"S": "{secrets.token_hex(12)}"}},',
     "sbom.cdx.json": f'    "content": "{secrets.token_hex(64)}"',
 }
 
