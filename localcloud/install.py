@@ -121,20 +121,37 @@ def _install_all() -> None:
         _run([str(PYTHON), "-I", "-c", fetch], environment)
 
 
-def sync_group(group: str, target: Path) -> None:
-    """Install a group of uv.lock into an environment of its own. Raises Failure."""
-    sync = [str(PYTHON.with_name("uv")), "sync", "--frozen", "--quiet", "--python", str(PYTHON)]
-    environment = {**_environment(), "UV_PROJECT_ENVIRONMENT": str(target)}
-    _run([*sync, "--only-group", group], environment)
+def install_group(group: str) -> Path:
+    """Install a group of uv.lock into an environment of its own, unless it is there; return it.
+
+    Raises Failure.
+    """
+    target = LOCAL / group
+    stamp = target / "installed"
+    wanted = hashlib.sha256(str(target).encode() + (ROOT / "uv.lock").read_bytes()).hexdigest()
+    with (LOCAL / f"{group}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            stamp.unlink(missing_ok=True)
+            uv = [str(PYTHON.with_name("uv")), "sync", "--frozen", "--quiet", "--only-group", group]
+            environment = {**_environment(), "UV_PROJECT_ENVIRONMENT": str(target)}
+            _run([*uv, "--python", str(PYTHON)], environment)
+            stamp.write_text(wanted)
+    return target
 
 
 def npm_ci(folder: Path) -> None:
     """Install into the folder what its package-lock.json names. Raises Failure."""
-    environment = _environment()
-    path = f"{NODE_FOLDER}{os.pathsep}{ROOT / '.venv' / 'bin'}{os.pathsep}{environment['PATH']}"
     npm = [str(ROOT / ".venv" / "bin" / "npm"), "ci", "--ignore-scripts", "--include=dev"]
     options = ["--no-audit", "--no-fund", "--prefix", str(folder)]
-    _run([*npm, *options], {**environment, "PATH": path})
+    _run([*npm, *options], tool_environment())
+
+
+def tool_environment() -> dict[str, str]:
+    """For what is installed in the checkout: it finds Node there, the network, and its caches."""
+    environment = _environment()
+    folders = (str(NODE_FOLDER), str(ROOT / ".venv" / "bin"), environment["PATH"])
+    return {**environment, "PATH": os.pathsep.join(folders)}
 
 
 def _wanted() -> str:

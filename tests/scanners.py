@@ -3,9 +3,6 @@
 A test that needs it installs it, as uv.lock has it.
 """
 
-import fcntl
-import functools
-import hashlib
 import json
 import os
 import subprocess
@@ -13,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from localcloud.install import LOCAL, ROOT, sync_group
+from localcloud.install import install_group
 
 _SECONDS: Final = 300
 
@@ -35,7 +32,7 @@ class Report(NamedTuple):
 
 def checkov(folder: Path) -> Report:
     """Scan the templates (*.json) of a folder."""
-    program = _install() / "bin" / "checkov"
+    program = install_group("scanners") / "bin" / "checkov"
     # Guidelines would come from the network, and change nothing of what is found.
     options = ["--framework", "cloudformation", "--output", "json", "--skip-download"]
     done = subprocess.run(
@@ -68,18 +65,3 @@ def _findings(checks: Sequence[dict[str, Any]]) -> list[Finding]:
         Finding(c["check_id"], c["file_path"].removeprefix("/"), c["resource"].split(".")[-1])
         for c in checks
     ]
-
-
-@functools.cache
-def _install() -> Path:
-    target = LOCAL / "scanners"
-    stamp = target / "installed"
-    lock_file = (ROOT / "uv.lock").read_bytes()
-    wanted = hashlib.sha256(str(target).encode() + lock_file).hexdigest()
-    with (LOCAL / "scanners.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            stamp.unlink(missing_ok=True)
-            sync_group("scanners", target)
-            stamp.write_text(wanted)
-    return target

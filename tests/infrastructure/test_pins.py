@@ -2,7 +2,9 @@ import importlib.metadata
 import json
 import re
 import shlex
+import shutil
 import subprocess
+import tarfile
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,12 +13,15 @@ from typing import Any
 import pytest
 
 from backend.api.bundling import PYTHON_VERSION
-from localcloud.install import NODE_FOLDER, PYTHON, ROOT
+from localcloud import install
+from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
+from localcloud.progress import Failure
+from supplychain.settings import NODE_FOLDERS
+from tests import npm
 
 type CDK = Callable[..., subprocess.CompletedProcess[str]]
 
-NODE_FOLDERS = [".", "tests/browser", "tests/openapi"]
-
+PACKAGES = Path("lib", "python3.13", "site-packages")
 EXACT = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -81,13 +86,17 @@ def test_what_ships_and_what_builds_it_is_pinned(project: dict[str, Any]) -> Non
     groups = project["dependency-groups"]
     requirements = [
         requirement
-        for name in ("runtime", "infrastructure", "dev", "emulator", "scanners")
-        for requirement in groups[name]
+        for entries in groups.values()
+        for requirement in entries
         if isinstance(requirement, str)  # else it includes another group
     ]
     assert requirements
     for requirement in requirements:
-        assert re.fullmatch(r"[\w.-]+(\[\w+\])?==[\d.]+", requirement)
+        assert re.fullmatch(r"[\w.-]+(\[[\w-]+\])?==[\d.]+", requirement)
+
+
+def test_every_folder_is_locked_by_the_script() -> None:
+    assert f"for folder in {' '.join(NODE_FOLDERS)}; do" in (ROOT / "scripts/lock").read_text()
 
 
 @pytest.mark.parametrize("folder", NODE_FOLDERS)
@@ -112,6 +121,57 @@ def test_npms_lock_is_what_package_json_says(folder: str) -> None:
         assert path == "" or entry["integrity"].startswith("sha512-")
 
 
+def test_everything_locked_has_its_hash() -> None:
+    packages = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    assert len(packages) > 100
+    for package in packages:
+        if "virtual" not in package["source"]:  # else it is this project
+            assert package["source"].keys() == {"registry"}
+            files = [*package.get("wheels", ()), *filter(None, [package.get("sdist")])]
+            assert files
+            for file in files:
+                assert re.fullmatch(r"sha256:[0-9a-f]{64}", file["hash"])
+    for name in ("requirements.txt", "backend/api/runtime/requirements.txt"):
+        requirements = re.sub(r"^ *#.*\n", "", (ROOT / name).read_text(), flags=re.MULTILINE)
+        for requirement in requirements.replace("\\\n", "").splitlines():
+            assert re.fullmatch(r"\S+==\S+( +--hash=sha256:[0-9a-f]{64})+ *", requirement)
+
+
+def test_a_python_package_with_another_hash_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout := tmp_path / "checkout").mkdir()
+    for name in ("pyproject.toml", "uv.lock"):
+        shutil.copy(ROOT / name, checkout)
+    (local := checkout / ".local").mkdir()
+    (local / "cache").symlink_to(LOCAL / "cache")
+    monkeypatch.setattr(install, "ROOT", checkout)
+    monkeypatch.setattr(install, "LOCAL", local)
+    assert (install.install_group("runtime") / PACKAGES / "six.py").exists()
+    lock = checkout / "uv.lock"
+    before, start, rest = lock.read_text().partition('\nname = "six"\n')
+    block, end, rest = rest.partition("\n[[package]]")
+    lock.write_text(before + start + _with_other_hashes(block, "sha256:[0-9a-f]") + end + rest)
+    shutil.rmtree(local / "runtime")
+    with pytest.raises(Failure) as raised:
+        install.install_group("runtime")
+    assert "Hash mismatch for `six==" in raised.value.output
+    assert not (local / "runtime" / "installed").exists()
+
+
+def test_a_node_package_with_another_hash_is_not_installed(tmp_path: Path) -> None:
+    source = ROOT / "tests" / "workflow"
+    npm.install(source)  # into the cache
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(source / name, tmp_path)
+    install.npm_ci(tmp_path)
+    lock = tmp_path / "package-lock.json"
+    lock.write_text(_with_other_hashes(lock.read_text(), "sha512-[A-Za-z0-9]"))
+    with pytest.raises(Failure) as raised:
+        install.npm_ci(tmp_path)
+    assert "EINTEGRITY" in raised.value.output
+
+
 def test_the_tools_are_installed_as_pinned(
     package: dict[str, Any], project: dict[str, Any], cdk_cli: CDK
 ) -> None:
@@ -129,6 +189,28 @@ def test_the_cli_reads_what_the_library_writes(
     assert (done.returncode, done.stdout.split()) == (0, ["UserManagementBackend-Production"])
 
 
+def test_the_cli_knows_the_librarys_assemblies(
+    assemblies: Mapping[str, Path], package: dict[str, Any]
+) -> None:
+    """What the CLI would only find out when it meets an assembly with something new in it."""
+    pinned = package["devDependencies"]["aws-cdk"]
+    bundle = (ROOT / "node_modules" / "aws-cdk" / "lib" / "index.js").read_text()
+    [known] = re.findall(
+        r"cloud-assembly-schema/schema/version.json\"\(.*?revision: (\d+)", bundle, re.DOTALL
+    )
+    for folder in assemblies.values():
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert _numbers(manifest["version"])[0] <= int(known)
+        assert _numbers(manifest["minimumCliVersion"]) <= _numbers(pinned)
+    # The library's own word for the first CLI that reads what it may write.
+    schema = importlib.metadata.version("aws-cdk-cloud-assembly-schema")
+    module = f"aws_cdk/cloud_assembly_schema/_jsii/cloud-assembly-schema@{schema}.jsii.tgz"
+    with tarfile.open(PYTHON.parents[1] / PACKAGES / module) as archive:
+        member = archive.extractfile("package/cli-version.json")
+        assert member
+        assert _numbers(json.load(member)["version"]) <= _numbers(pinned)
+
+
 def test_the_cli_synthesizes_with_no_credentials_and_no_network(
     cdk_cli: CDK, tmp_path: Path
 ) -> None:
@@ -142,6 +224,15 @@ def test_one_python_everywhere(project: dict[str, Any]) -> None:
     assert project["project"]["requires-python"] == f"=={version}.*"
     assert (ROOT / ".python-version").read_text().strip() == version
     assert f"/{NODE_FOLDER.relative_to(ROOT)}:" in (ROOT / "scripts/cdk").read_text()
+
+
+def _with_other_hashes(text: str, start: str) -> str:
+    """Each hash with another first digit than it has."""
+    return re.sub(start, lambda match: match[0][:-1] + ("0" if match[0][-1] != "0" else "1"), text)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _named(package: dict[str, Any]) -> dict[str, str]:

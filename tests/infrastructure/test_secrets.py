@@ -1,0 +1,81 @@
+"""No secret is committed: whatever looks like one is accepted here, with a reason."""
+
+import secrets
+import string
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from localcloud.install import ROOT
+from tests.secrets import Secret, find
+
+HEX, WORD, BASE64 = "Hex High Entropy String", "Secret Keyword", "Base64 High Entropy String"
+# In whichever file: the word "test", which every emulator takes for a key.
+KEY_OF_EMULATORS = "a94a8fe5"
+ACCEPTED = {
+    Secret("README.md", HEX, "39720fee"): "The entity tag of an answer that is shown.",
+    Secret("backend/api/openapi/schemas.py", HEX, "2f23ba6b"): "The entity tag of an example.",
+    Secret("docs/decisions/0005-tokens.md", WORD, "11bce64d"): "Prose about tokens.",
+    Secret("tests/infrastructure/test_identity.py", WORD, "be2e2bb6"): "A unit of time.",
+    Secret("tests/unit/pipeline/test_smoke.py", WORD, "fffdace5"): "Three words with dots.",
+    Secret("tests/sandbox/test_sandbox.py", WORD, "c9c64e07"): "A word, which must not be used.",
+    Secret("tests/unit/api/test_listing.py", BASE64, "e5824290"): "The alphabet of base64.",
+}
+
+
+def test_nothing_committed_looks_like_a_secret_but_what_is_accepted() -> None:
+    names = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],  # noqa: S607
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\0")
+    found = find(ROOT, [name for name in names if name and (ROOT / name).is_file()])
+    found = {secret for secret in found if secret.digest != KEY_OF_EMULATORS}
+    assert found - ACCEPTED.keys() == set(), "take it out, or accept it in this file"
+    assert ACCEPTED.keys() - found == set(), "it is there no more: take it out of this file"
+
+
+def made(alphabet: str, length: int) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+# They are made when they are needed: written here, they would be found.
+UPPER = string.ascii_uppercase + string.digits
+PLANTED: dict[str, Callable[[], str]] = {
+    "AWS Access Key": lambda: "AK" + "IA" + made(UPPER, 16),
+    "GitHub Token": lambda: "gh" + "p_" + made(string.ascii_letters, 36),
+    "Private Key": lambda: (
+        f"-----BEGIN RSA {'PRIVATE'} KEY-----\n{made(string.ascii_letters, 64)}\n"
+    ),
+    "JSON Web Token": lambda: (
+        "eyJhbGciOiJub25lIn0." + "eyJzdWIiOiJqYW5lIn0." + made(string.ascii_letters, 43)
+    ),
+    BASE64: lambda: f'key = "{made(string.ascii_letters + string.digits, 64)}"',
+    HEX: lambda: f'key = "{secrets.token_hex(32)}"',
+}
+
+
+HASHES = {
+    "settings.py": "",
+    "notes.md": "",
+    "requirements.txt": f"six==1 \\\n    --hash=sha256:{secrets.token_hex(32)} \\\n    # via boto3",
+    "items.json": f'    "etag": {{"S": "{secrets.token_hex(12)}"}},',
+    "sbom.cdx.json": f'    "content": "{secrets.token_hex(64)}"',
+}
+
+
+def test_a_hash_is_no_secret(tmp_path: Path) -> None:
+    for file, line in HASHES.items():
+        (tmp_path / file).write_text(f"{line}\n")
+    assert not find(tmp_path, HASHES)
+
+
+def test_a_secret_is_found_beside_one(tmp_path: Path) -> None:
+    planted = {(f"{number}-{file}", kind) for number, kind in enumerate(PLANTED) for file in HASHES}
+    for file, kind in planted:
+        line = HASHES[file.partition("-")[2]]
+        (tmp_path / file).write_text(f"{line}\n{PLANTED[kind]()}\n")
+    found = find(tmp_path, [file for file, _ in planted])
+    assert planted <= {(secret.file, secret.kind) for secret in found}

