@@ -6,7 +6,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_codepipeline as codepipeline
@@ -19,9 +19,6 @@ from pipeline import build
 from pipeline.findings import accept_findings
 from pipeline.placeholders import refuse_unfilled
 from pipeline.stages import Stages
-
-# Only the pipeline runs it, so package.json doesn't name it.
-_CDK_ASSETS_VERSION: Final = "4.7.3"
 
 
 def main() -> None:
@@ -80,8 +77,8 @@ class Toolchain(cdk.Stack):
             pipeline_type=codepipeline.PipelineType.V2,
             synth=build.pipeline_step(source, permission),
             self_mutation=True,
-            cli_version=_cli_version(),
-            cdk_assets_cli_version=_CDK_ASSETS_VERSION,
+            cli_version=_version("aws-cdk"),
+            cdk_assets_cli_version=_version("cdk-assets"),
             cross_account_keys=any(self._is_foreign(e) for wave in waves for e in wave),
             use_pipeline_role_for_actions=True,
             code_build_defaults=pipelines.CodeBuildOptions(build_environment=build.ENVIRONMENT),
@@ -106,9 +103,10 @@ class Toolchain(cdk.Stack):
         return account is not None and account != self.account
 
 
-def _cli_version() -> str:
+def _version(tool: str) -> str:
+    """As package.json pins it, so that what the pipeline runs is what was tested."""
     package = json.loads(Path(__file__).with_name("package.json").read_text())
-    return str(package["devDependencies"]["aws-cdk"])
+    return str(package["devDependencies"][tool])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from constructs import Construct
 
 # Has Python 3.13; all else comes with the checkout. Browser, emulator and Java run side by side.
 ENVIRONMENT: Final = codebuild.BuildEnvironment(
-    build_image=codebuild.LinuxBuildImage.AMAZON_LINUX_2023_6,
+    build_image=codebuild.LinuxBuildImage.from_code_build_image_id(
+        "aws/codebuild/amazonlinux-x86_64-standard:6.0"
+    ),
     compute_type=codebuild.ComputeType.MEDIUM,
 )
 _COMMANDS: Final = (

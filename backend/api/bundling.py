@@ -179,7 +179,10 @@ def _install(requirements: Path, platform: Platform, folder: Path) -> None:
     command += ["--link-mode", "copy", "--python", sys.executable]
     if platform.wheels:
         command += ["--python-platform", platform.wheels]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    # Away from pyproject.toml, whose settings for uv are about its own lock.
+    done = subprocess.run(  # noqa: S603
+        command, check=False, capture_output=True, text=True, cwd=folder.anchor
+    )
     if done.returncode:
         raise RuntimeError(f"uv could not fetch the function's dependencies:\n{done.stderr}")
 
