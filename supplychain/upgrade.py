@@ -35,10 +35,7 @@ FILES: Final = (
     ),
 )
 _COMMANDS: Final = ("./scripts/lock", "./scripts/sbom", "./scripts/test")
-_BY_HAND: Final = (
-    "By hand, since no registry has them: the action in .github/workflows/test.yml, and"
-    " _CDK_ASSETS_VERSION in toolchain.py."
-)
+_BY_HAND: Final = "By hand, since no registry has it: the action in .github/workflows/test.yml."
 
 
 def main() -> None:
