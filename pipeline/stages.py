@@ -14,11 +14,6 @@ from backend.identity import permissions
 from constants import Environment
 from pipeline.build import REPORTS, reports
 
-# The token is in no argument of a command, which would show it to whoever looks.
-_GET_TOKEN: Final = (
-    'API_TOKEN=$(AWS_DEFAULT_REGION="$REGION" ./scripts/token --stack "$STACK"%s)',
-    "export API_TOKEN",
-)
 _TIMEOUT: Final = cdk.Duration.minutes(30)
 
 
@@ -66,23 +61,30 @@ class Stages:
 
     def _test(self, environment: Environment, backend: Backend) -> pipelines.CodeBuildStep:
         name, tests = _tests(environment)
+        variables = {"STACK": environment.stack_name, "REGION": self._region(environment)}
+        get_token: list[str] = []
+        permissions_for_it: list[iam.PolicyStatement] = []
         # Another provider's tokens are not the pipeline's to ask for.
-        has_token = environment.issuer is None
-        role = self._role(environment) if has_token else None
-        option = f" --role {role}" if role else ""
-        get_token = [command.replace("%s", option) for command in _GET_TOKEN]
-        run = f".venv/bin/pytest --junit-xml={REPORTS}/{name}.xml {tests}"
+        if environment.issuer is None:
+            command = './scripts/token --stack "$STACK"'
+            if role := self._role(environment):
+                variables["ROLE"] = role
+                command += ' --role "$ROLE"'
+            # In no argument of a command, which would show it to whoever looks.
+            get_token = [f'API_TOKEN=$(AWS_DEFAULT_REGION="$REGION" {command})', "export API_TOKEN"]
+            permissions_for_it = self._to_get_a_token(environment, role)
         return pipelines.CodeBuildStep(
             name,
             input=self._source,
-            commands=["./scripts/run", *(get_token if has_token else []), run],
-            env={"STACK": environment.stack_name, "REGION": self._region(environment)},
+            commands=[
+                "./scripts/run",
+                *get_token,
+                f".venv/bin/pytest --junit-xml={REPORTS}/{name}.xml {tests}",
+            ],
+            env=variables,
             env_from_cfn_outputs={"API_ENDPOINT": backend.api_endpoint},
             partial_build_spec=codebuild.BuildSpec.from_object(reports(name)),
-            role_policy_statements=[
-                self._permission,
-                *(self._to_get_a_token(environment, role) if has_token else []),
-            ],
+            role_policy_statements=[self._permission, *permissions_for_it],
             timeout=_TIMEOUT,
         )
 
@@ -101,8 +103,8 @@ class Stages:
                 f"{environment.name} is in another account than the pipeline, whose tests need a"
                 f" token there: set pipeline_account={self._stack.account!r} in its record."
             )
-        # Without the partition's token: it is part of a command.
-        return f"arn:aws:iam::{account}:role/{permissions.role_name(environment.stack_name)}"
+        name = permissions.role_name(environment.stack_name)
+        return f"arn:{cdk.Aws.PARTITION}:iam::{account}:role/{name}"
 
     def _to_get_a_token(
         self, environment: Environment, role: str | None

@@ -281,9 +281,10 @@ def test_in_another_account_the_tests_take_a_role_that_the_stack_has(
 ) -> None:
     staging = replace(constants.STAGING, target=ABROAD, pipeline_account=ACCOUNT)
     template = filled([[staging]])
-    role = "arn:aws:iam::222222222222:role/UserManagementBackend-Staging-Tokens"
     [get_token] = [c for c in _commands(template, "Staging/EndToEnd") if "scripts/token" in c]
-    assert f"--role {role})" in get_token
+    assert '--role "$ROLE")' in get_token
+    role = _variables(template, "Staging/EndToEnd")["ROLE"]
+    assert "::222222222222:role/UserManagementBackend-Staging-Tokens" in str(role)
     assert _variables(template, "Staging/EndToEnd")["REGION"] == "us-west-2"
     statements = _permissions(template, "Staging/EndToEnd")
     assert {"Action": "sts:AssumeRole", "Effect": "Allow", "Resource": role} in statements
