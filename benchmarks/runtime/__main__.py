@@ -16,6 +16,8 @@ from localcloud.progress import Failure, explain, say
 
 _CALLS: Final = ("get", "create", "patch", "list")
 _QUICK: Final = tuple(s for s in SUBJECTS if s.name in {"ours", "floor", "ordinary"})
+# Counted of each call.
+_REQUESTS: Final = 25
 _WORSE: Final = 3  # the exit status
 
 
@@ -29,7 +31,7 @@ def main() -> None:
     group.add_argument(
         "--check",
         action="store_true",
-        help=f"only whether it has become slower than benchmarks/ratios.json; then ends with {_WORSE}",
+        help=f"only whether it is slower than benchmarks/ratios.json says: then ends with {_WORSE}",
     )
     options = parser.parse_args()
     try:
@@ -46,7 +48,7 @@ def main() -> None:
 def _check() -> int:
     with workbench.place() as (where, folder, certificates):
         prepared = workbench.prepare(where, folder, certificates, (FLOOR, OURS))
-        counts = workbench.count(where, folder, prepared, ("get", "create"), 40)
+        counts = workbench.count(where, folder, prepared, ("get", "create"), _REQUESTS)
     measured = ratios.ratios(counts[OURS.name], counts[FLOOR.name])
     sentence, is_worse = ratios.compared(measured, ratios.read())
     if is_worse:
@@ -69,7 +71,7 @@ def _measure(*, is_quick: bool) -> None:
             starts=2 if is_quick else 10,
             requests=200 if is_quick else times.REQUESTS,
         )
-        counts = workbench.count(where, folder, prepared, _CALLS, 5 if is_quick else 40)
+        counts = workbench.count(where, folder, prepared, _CALLS, 5 if is_quick else _REQUESTS)
     assets = {one.subject.name: one.asset for one in prepared}
     result = report.Report(subjects, assets, counts, spent)
     if is_quick:

@@ -57,7 +57,7 @@ class Stub:
 
         class Handler(_Handler):
             def answer(self, operation: str, request: bytes) -> tuple[int, bytes]:
-                return stub.ask(operation, request, self.headers)
+                return stub.ask(operation, request, self.headers["Authorization"])
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.tls = tls
@@ -74,9 +74,7 @@ class Stub:
             self._server.shutdown()
             self._server.server_close()
 
-    def ask(
-        self, operation: str, request: bytes, headers: http.client.HTTPMessage
-    ) -> tuple[int, bytes]:
+    def ask(self, operation: str, request: bytes, authorization: str) -> tuple[int, bytes]:
         """Status and body of the answer to a request."""
         if self._upstream is None:
             try:
@@ -84,7 +82,7 @@ class Stub:
             except KeyError:
                 self.failures.append(f"{operation} was not recorded for {self.scene}")
                 return 500, b"{}"
-        status, answer = _forward(self._upstream, operation, request, headers["Authorization"])
+        status, answer = _forward(self._upstream, operation, request, authorization)
         if status == http.HTTPStatus.OK:
             self._recording.keep(self.scene, operation, request, answer)
         return status, answer
@@ -99,7 +97,7 @@ class _Server(ThreadingHTTPServer):
         assert isinstance(request, socket.socket)  # noqa: S101
         try:
             with self.tls.wrap_socket(request, server_side=True) as wrapped:
-                self.RequestHandlerClass(wrapped, client_address, self)
+                self.RequestHandlerClass(wrapped, client_address, self)  # type: ignore[arg-type]
         except ConnectionError:  # the process has ended
             pass
         except ssl.SSLError as error:
@@ -115,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self, operation: str, request: bytes) -> tuple[int, bytes]:
         raise NotImplementedError
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         request = self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
         status, body = self.answer(operation, request)

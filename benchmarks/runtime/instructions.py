@@ -17,8 +17,6 @@ from benchmarks.runtime.correctness import check
 from benchmarks.runtime.function import Function
 from localcloud.progress import Failure
 
-# Before anything is counted: what is made on first use is made.
-_WARM_UP: Final = 8
 # Between the function's wish for an event and its wait for it.
 _SETTLING_SECONDS: Final = 0.1
 INIT_TIMEOUT: Final = 600
@@ -78,15 +76,18 @@ def count(
     requests: int,
     title: str,
 ) -> dict[str, float]:
-    """Instructions of init, of the first request, and of each call when the function is warm."""
+    """Instructions of init, of the first request, and of each call once it is warm.
+
+    requests: of each call; as many come before, so that what is made on first use is made: for a
+    list also the connections, of which another one costs as much as dozens of requests.
+    """
     counts: dict[str, float] = {"init": take(function)}
     check(function.invoke(MEASURED["get"]), title)
     counts["first"] = take(function)
     for name in names:
-        for _ in range(_WARM_UP):
+        for _ in range(requests):
             check(function.invoke(MEASURED[name]), title)
-    take(function)
-    for name in names:
+        take(function)
         for _ in range(requests):
             check(function.invoke(MEASURED[name]), title)
         counts[name] = take(function) / requests

@@ -65,8 +65,8 @@ def tables(report: Report) -> str:
             "",
             "### Milliseconds, and memory",
             "",
-            "Wall times: a start's median, and p50 / p99 of warm calls. CPU: the start's median, and "
-            f"a warm call's mean. Memory: resident, MB, after {REQUESTS:,} requests.",
+            "Wall times: a start's median; p50 / p99 of warm calls. CPU: the start's median; a "
+            f"warm call's mean. Memory: resident, in MB, after {REQUESTS:,} requests.",
             "",
             *_table(
                 report,
@@ -107,14 +107,14 @@ def _instructions(report: Report, name: str) -> Iterator[str]:
     yield f"{counts['first'] / 1e6:,.0f}"
     yield f"{(counts['init'] + counts['first']) / 1e6:,.0f}"
     for call in _CALLS:
-        yield f"{counts[call] / 1e6:.2f}" if call in counts else "–"
+        yield f"{counts[call] / 1e6:.2f}" if call in counts else "-"
 
 
 def _ratios(report: Report, name: str) -> Iterator[str]:
     counts, floor = report.counts[name], report.counts[FLOOR.name]
     yield f"{(counts['init'] + counts['first']) / (floor['init'] + floor['first']):.2f}"
     for call in _CALLS:
-        yield f"{counts[call] / floor[call]:.2f}" if call in counts else "–"
+        yield f"{counts[call] / floor[call]:.2f}" if call in counts else "-"
     yield f"{report.times[name].rss / report.times[FLOOR.name].rss:.2f}"
 
 
@@ -126,7 +126,7 @@ def _milliseconds(report: Report, name: str) -> Iterator[str]:
         if call in times.warm:
             yield f"{times.percentile(call, 0.5):.1f} / {times.percentile(call, 0.99):.1f}"
         else:
-            yield "–"
+            yield "-"
     yield f"{times.cold_cpu():.0f}, {times.cpu['get']:.2f}, {times.cpu['create']:.2f}"
     yield f"{times.rss:.0f}"
 

@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
     def told(self, what: str, body: bytes) -> None:
         raise NotImplementedError
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         if self.path != f"{_PREFIX}/invocation/next":
             self._answer(404, b"{}")
             return
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self.sent()
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.headers.get("Transfer-Encoding"):
             self.told("a streamed response", b"")

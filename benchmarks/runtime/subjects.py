@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -63,12 +63,11 @@ SUBJECTS: Final = (
     FLOOR,
     *_PEER_SUBJECTS,
     *(
-        Subject(
-            f"{peer.name}{USUAL}",
-            f"{peer.title}, as usually deployed",
-            peer.peer,
-            False,
-            peer.calls,
+        replace(
+            peer,
+            name=f"{peer.name}{USUAL}",
+            title=f"{peer.title}, as usually deployed",
+            is_compiled=False,
         )
         for peer in _PEER_SUBJECTS
     ),
@@ -98,11 +97,8 @@ def make(subject: Subject, folder: Path, root_certificate: str) -> Asset:
     root_certificate: added to every file of certificate authorities that the asset has, so that
     each subject trusts the stub of DynamoDB, and reads as many authorities as it would.
     """
-    if subject.peer is None:
-        # What the CDK CLI gets is an archive already, and it uploads those as they are.
-        archive = build(RUNTIME, HOST).path
-    else:
-        archive = _pack_peer(subject, folder)
+    # What the CDK CLI gets of ours is an archive already, and it uploads those as they are.
+    archive = _pack_peer(subject, folder) if subject.peer else build(RUNTIME, HOST).path
     root = folder / subject.name
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(root)  # the files' times are now

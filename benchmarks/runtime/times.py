@@ -65,8 +65,8 @@ def measure(
         functions: list[tuple[Prepared, Function]] = []
         for one in prepared:
             stack.enter_context(told(one.subject))
-            function = running(where, one.asset.root, one.recording, table=one.subject.name)
-            functions.append((one, stack.enter_context(function)))
+            start = running(where, one.asset.root, one.recording, table=one.subject.name)
+            functions.append((one, stack.enter_context(start)))
         done = 0
         while done < requests:
             for one, function in functions:

@@ -1,4 +1,4 @@
-"""The reference's shape: a repository over boto3's resource, made for each request; read, then write.
+"""The reference's shape: a repository over boto3's resource, which reads, then writes.
 
 It has no list of users.
 """
