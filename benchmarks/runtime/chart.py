@@ -6,7 +6,7 @@ from typing import Final
 
 type Rows = Sequence[tuple[str, Mapping[str, float]]]
 
-_LEFT: Final = 300  # where bars begin; titles are left of it
+_LEFT: Final = 380  # where bars begin; titles are left of it
 _WIDTH: Final = 560
 _BAR: Final = 15
 _ROW: Final = 22

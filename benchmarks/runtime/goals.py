@@ -39,16 +39,15 @@ def goals(
     ):
         if name in cold:
             yield Goal(f"init + first: of {title}", limit, cold[OURS.name] / cold[name])
-    with_botocore = [
-        name for name in counts if name != OURS.name and not name.startswith(_WITHOUT_BOTOCORE)
-    ]
+    peers = [name for name in counts if name not in {OURS.name, FLOOR.name}]
+    with_botocore = [name for name in peers if not name.startswith(_WITHOUT_BOTOCORE)]
     for call in ("get", "create"):
         ours = counts[OURS.name][call]
         yield Goal(f"warm {call}: of F", 1, ours / counts[FLOOR.name][call])
-        peers = min(counts[name][call] for name in with_botocore)
-        yield Goal(f"warm {call}: of the best peer that uses botocore", 1, ours / peers)
+        best = min(counts[name][call] for name in with_botocore)
+        yield Goal(f"warm {call}: of the best peer that uses botocore", 1, ours / best)
         yield Goal(f"warm {call}, stretch: of F", 0.5, ours / counts[FLOOR.name][call])
-        best = min(phases[call] for name, phases in counts.items() if name != OURS.name)
+        best = min(counts[name][call] for name in peers)
         yield Goal(f"warm {call}, stretch: of the best peer", 1, ours / best)
     yield Goal("memory: of F's", 0.9, times[OURS.name].rss / times[FLOOR.name].rss)
     yield Goal("the archive, in MB", 8, assets[OURS.name].zipped / 1e6)

@@ -1,10 +1,12 @@
 """The functions that are compared, each as the folder that Lambda would have at /var/task."""
 
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +14,12 @@ from typing import Final, NamedTuple
 
 from backend.api.bundling import HOST, RUNTIME, build
 from localcloud.install import LOCAL, ROOT, sync_group
+from localcloud.progress import Failure
 
 _PEERS: Final = ROOT / "benchmarks" / "peers"
 _ENVIRONMENTS: Final = LOCAL / "benchmark"
 _SITE_PACKAGES: Final = Path("lib", "python{}.{}".format(*sys.version_info), "site-packages")
+_TASK_ROOT: Final = Path("/var/task")
 _NAMED: Final = frozenset(
     {
         "aws-lambda-powertools",
@@ -85,9 +89,10 @@ class Asset(NamedTuple):
 
 def lambda_python() -> Path:
     """The interpreter of an environment that holds awslambdaric and nothing else, as Lambda's."""
+    _require_compiled_library()
     environment = _ENVIRONMENTS / "benchmark"
     sync_group("benchmark", environment)
-    _compile(environment / _SITE_PACKAGES, "checked-hash")
+    _compile(packages := environment / _SITE_PACKAGES, "checked-hash", deployed_to=packages)
     return environment / "bin" / "python"
 
 
@@ -141,10 +146,24 @@ def _pack_peer(subject: Subject, folder: Path) -> Path:
     return archive
 
 
-def _compile(folder: Path, mode: str) -> None:
+def _compile(folder: Path, mode: str, *, deployed_to: Path = _TASK_ROOT) -> None:
     command = [sys.executable, "-I", "-m", "compileall", "-q", "-j", str(os.cpu_count())]
-    command += ["-s", str(folder), "-p", "/var/task", "--invalidation-mode", mode, str(folder)]
+    command += ["-s", str(folder), "-p", str(deployed_to), "--invalidation-mode", mode, str(folder)]
     subprocess.run(command, check=True)
+
+
+def _require_compiled_library() -> None:
+    """Bytecode of Python's own modules: without it each start would compile them again."""
+    library = Path(sysconfig.get_path("stdlib"))
+    witness = Path(importlib.util.cache_from_source(str(library / "http" / "client.py")))
+    if witness.exists():
+        return
+    if not library.is_relative_to(LOCAL):  # nothing is written outside of the checkout
+        raise Failure(
+            "Python's own modules are not compiled: run "
+            f"{sys.executable} -m compileall -q {library} as their owner, and start again."
+        )
+    _compile(library, "checked-hash", deployed_to=library)
 
 
 def _part(path: Path) -> str:
