@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from backend.api.bundling import HOST, RUNTIME, build
-from localcloud.install import LOCAL, ROOT, sync_group
+from localcloud.install import LOCAL, ROOT, install_group
 from localcloud.progress import Failure
 
 _PEERS: Final = ROOT / "benchmarks" / "peers"
-_ENVIRONMENTS: Final = LOCAL / "benchmark"
 _SITE_PACKAGES: Final = Path("lib", "python{}.{}".format(*sys.version_info), "site-packages")
 _TASK_ROOT: Final = Path("/var/task")
 _NAMED: Final = frozenset(
@@ -90,8 +89,7 @@ class Asset(NamedTuple):
 def lambda_python() -> Path:
     """The interpreter of an environment that holds awslambdaric and nothing else, as Lambda's."""
     _require_compiled_library()
-    environment = _ENVIRONMENTS / "benchmark"
-    sync_group("benchmark", environment)
+    environment = install_group("benchmark")
     _compile(packages := environment / _SITE_PACKAGES, "checked-hash", deployed_to=packages)
     return environment / "bin" / "python"
 
@@ -119,8 +117,8 @@ def make(subject: Subject, folder: Path, root_certificate: str) -> Asset:
 def versions() -> dict[str, str]:
     """Of the packages that make the difference, as the subjects have them."""
     found = {}
-    for environment in ("benchmark", *(f"peer-{peer.peer}" for peer in (FLOOR, *_PEER_SUBJECTS))):
-        path = [str(_ENVIRONMENTS / environment / _SITE_PACKAGES)]
+    for group in ("benchmark", *(f"peer-{peer.peer}" for peer in (FLOOR, *_PEER_SUBJECTS))):
+        path = [str(install_group(group) / _SITE_PACKAGES)]
         for distribution in importlib.metadata.distributions(path=path):
             if distribution.name in _NAMED:
                 found[distribution.name] = distribution.version
@@ -128,8 +126,7 @@ def versions() -> dict[str, str]:
 
 
 def _pack_peer(subject: Subject, folder: Path) -> Path:
-    environment = _ENVIRONMENTS / f"peer-{subject.peer}"
-    sync_group(f"peer-{subject.peer}", environment)
+    environment = install_group(f"peer-{subject.peer}")
     files = folder / f"{subject.name}-files"
     ignored = shutil.ignore_patterns("__pycache__", "_virtualenv*")
     shutil.copytree(environment / _SITE_PACKAGES, files, ignore=ignored)
