@@ -21,7 +21,8 @@ _COMMANDS: Final = (
 )
 # Where pytest's --junit-xml writes, here as in ./scripts/test.
 REPORTS: Final = ".local/reports"
-# What was downloaded, each thing below a digest that the locks name. Nothing that was built.
+# What was downloaded, and nothing that was built. npm compares what it takes with the lock each
+# time, uv when it unpacks it. Who could change that in between may change the branch, too.
 _CACHED: Final = (".local/cache/**/*",)
 _TIMEOUT: Final = cdk.Duration.minutes(60)
 
@@ -52,7 +53,8 @@ def pipeline_step(
         input=source,
         commands=list(_COMMANDS),
         partial_build_spec=codebuild.BuildSpec.from_object(_build_spec()),
-        # Of the host that builds, and of this project alone: no other build can put something in.
+        # Of the host that builds, and of this project alone: no pull request's build can put
+        # something in.
         cache=codebuild.Cache.local(codebuild.LocalCacheMode.CUSTOM),
         role_policy_statements=[permission],
         timeout=_TIMEOUT,
@@ -62,9 +64,9 @@ def pipeline_step(
 class PullRequests(Construct):
     """Builds each pull request into the branch, and shows its state there.
 
-    What comes from a fork is built once somebody who may write has said so, since a build can use
-    the connection that it was cloned by. There is no other secret, and no cache, in which one build
-    could leave something for the next.
+    What comes from a fork is built once somebody who may write has said so, since any build can ask
+    for the token of the connection that it was cloned by. There is no other secret, and no cache in
+    which one build could leave something for the next.
     https://docs.aws.amazon.com/codebuild/latest/userguide/pull-request-build-policy.html
 
     repository: on GitHub, as "OWNER/REPOSITORY".

@@ -35,7 +35,10 @@ FILES: Final = (
     ),
 )
 _COMMANDS: Final = ("./scripts/lock", "./scripts/sbom", "./scripts/test")
-_BY_HAND: Final = "By hand, since no registry has it: the action in .github/workflows/test.yml."
+_BY_HAND: Final = (
+    "By hand, since no registry has them: the action and the runner in .github/workflows/test.yml,"
+    " CodeBuild's image in pipeline/build.py."
+)
 
 
 def main() -> None:

@@ -12,9 +12,10 @@ from typing import Any, Final, NamedTuple
 from localcloud.emulator import REGION
 from localcloud.install import ROOT
 
-# What CodeBuild sets, as far as a command of ours or of its tools could ask for it:
+# What CodeBuild sets, as far as an SDK or a tool asks for it. Its credentials answer nothing here:
 # https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
 CODEBUILD: Final = {
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/00000000",
     "AWS_DEFAULT_REGION": REGION,
     "AWS_REGION": REGION,
     "CODEBUILD_BUILD_SUCCEEDING": "1",
@@ -108,10 +109,14 @@ def run(
 
 
 def _resolved(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    assert value == {"Ref": "AWS::Region"}, value
-    return REGION
+    match value:
+        case str():
+            return value
+        case {"Ref": name}:
+            return {"AWS::Region": REGION, "AWS::Partition": "aws"}[name]
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(_resolved, parts))
+    raise ValueError(value)
 
 
 def _quoted(command: str) -> str:

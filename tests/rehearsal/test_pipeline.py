@@ -6,6 +6,7 @@ cloud's; the clone's sandbox deploys what stands in for an environment (localclo
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
@@ -14,12 +15,20 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.emulator import REGION
 from localcloud.install import NODE_FOLDER, PYTHON, ROOT
 from tests.rehearsal.builds import PATH, Build, Ended, builds, run
 
 STACK = "UserManagementBackend-Toolchain"
 SYNTH = ["./scripts/cdk", "synth", "--quiet", "--app", ".venv/bin/python toolchain.py"]
-SANDBOX = ("./scripts/sandbox",)
+# Where every environment is, whatever its target.
+HERE = {"REGION": REGION}
+# What constants.py has before anybody fills it in.
+PLACEHOLDERS = {
+    "SOURCE_REPOSITORY": "OWNER/REPOSITORY",
+    "SOURCE_CONNECTION_ARN": "arn:aws:codeconnections:us-east-1:111111111111:connection/"
+    "00000000-0000-0000-0000-000000000000",
+}
 # The function works, says that it does, and gives nobody a user.
 BROKEN = """
 
@@ -111,9 +120,19 @@ def test_the_pipeline_updates_itself(
 
 
 def test_a_pipeline_with_placeholders_is_refused(
-    pipeline: dict[str, Build], assembly: Path, clone: Path, home: Path, tmp_path: Path
+    pipeline: dict[str, Build], clone: Path, home: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(assembly, tmp_path, dirs_exist_ok=True)
+    constants = clone / "constants.py"
+    whole = text = constants.read_text()
+    for name, value in PLACEHOLDERS.items():
+        pattern = rf'^{name}: Final = (?:".+?"|\(.+?\))$'
+        text, count = re.subn(pattern, f"{name} = {value!r}", text, flags=re.MULTILINE | re.DOTALL)
+        assert count == 1
+    constants.write_text(text)
+    try:
+        subprocess.run([*SYNTH, "--output", str(tmp_path)], check=True, cwd=clone)
+    finally:
+        constants.write_text(whole)
     path = tmp_path / f"{STACK}.template.json"
     template = json.loads(path.read_text())
     # The rule is what is tried: of the resources, one that the local cloud has.
@@ -132,7 +151,7 @@ def test_a_pipeline_with_placeholders_is_refused(
 def test_what_was_deployed_passes_its_tests(
     environment: str, step: str, pipeline: dict[str, Build], clone: Path, home: Path
 ) -> None:
-    ended = run(pipeline[step], clone, home, {}, _sandbox_of(environment))
+    ended = run(pipeline[step], clone, home, HERE, _sandbox_of(environment))
     assert ended.status == 0
     assert " passed in " in ended.output
 
@@ -148,7 +167,7 @@ def test_broken_code_fails_them(
     whole = code.read_text()
     code.write_text(whole + BROKEN)
     try:
-        ended = run(pipeline[step], clone, home, {}, _sandbox_of(environment))
+        ended = run(pipeline[step], clone, home, HERE, _sandbox_of(environment))
     finally:
         code.write_text(whole)
     assert ended.status == 1
@@ -156,7 +175,8 @@ def test_broken_code_fails_them(
 
 
 def _sandbox_of(environment: str) -> tuple[str, ...]:
-    return (*SANDBOX, "--environment", environment, "--")
+    # The step gets its token itself.
+    return ("./scripts/sandbox", "--environment", environment, "--", "env", "-u", "API_TOKEN")
 
 
 def _on_the_cloud(build: Build, assembly: Path, clone: Path, home: Path) -> Ended:
