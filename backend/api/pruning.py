@@ -1,0 +1,89 @@
+"""Takes out of the function's packages what it never uses: a cold start would pay for it.
+
+What a package must look like for this is checked: one that has changed is an error of the build,
+and is to be looked at before its new version ships.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import ssl
+from pathlib import Path
+from typing import Final
+
+# Of botocore's 440 services the function calls one; the others are nine tenths of its size.
+_SDK_DATA: Final = Path("botocore", "data")
+_SDK_SERVICES: Final = frozenset({"dynamodb"})
+# Where each service is, in each partition. A megabyte of JSON, read at each start.
+_ENDPOINTS: Final = _SDK_DATA / "endpoints.json"
+
+# Who vouches for AWS's services, by the certificates' SHA-256: those that
+# https://www.amazontrust.com/repository/ recommends to who keeps a list of authorities.
+# The SDK's other 130 don't, and reading them took most of the first request, and of each
+# connection's beginning. AWS_CA_BUNDLE names another file, as ever.
+_AUTHORITIES: Final = Path("botocore", "cacert.pem")
+_TRUSTED: Final = {
+    "Amazon Root CA 1": "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+    "Amazon Root CA 2": "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+    "Amazon Root CA 3": "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+    "Amazon Root CA 4": "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+    "Starfield Services Root Certificate Authority - G2": (
+        "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5"
+    ),
+}
+_CERTIFICATE: Final = re.compile(
+    "-----BEGIN CERTIFICATE-----\n.*?-----END CERTIFICATE-----\n", re.S
+)
+
+
+def prune(folder: Path) -> None:
+    """Change the packages that are installed in the folder.
+
+    Raises RuntimeError when one isn't what this expects.
+    """
+    _keep_services(folder)
+    _keep_authorities(folder)
+    # Of the time zones only the names are asked for.
+    shutil.rmtree(folder / "tzdata" / "zoneinfo")
+    # Scripts and what the installer wrote about itself: not imported, and not reproducible.
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    (folder / ".lock").unlink(missing_ok=True)
+    for name in ("RECORD", "INSTALLER", "REQUESTED", "uv_cache.json"):
+        for path in folder.glob(f"*.dist-info/{name}"):
+            path.unlink()
+
+
+def _keep_services(folder: Path) -> None:
+    services = [path for path in (folder / _SDK_DATA).iterdir() if path.is_dir()]
+    if not {path.name for path in services} >= _SDK_SERVICES:
+        raise _unexpected(_SDK_DATA)
+    for service in services:
+        if service.name not in _SDK_SERVICES:
+            shutil.rmtree(service)
+    endpoints = json.loads((folder / _ENDPOINTS).read_text())
+    try:
+        for partition in endpoints["partitions"]:
+            known = partition["services"]
+            partition["services"] = {n: known[n] for n in known if n in _SDK_SERVICES}
+        [aws] = [p for p in endpoints["partitions"] if p["partition"] == "aws"]
+    except (KeyError, ValueError):
+        raise _unexpected(_ENDPOINTS) from None
+    if aws["services"].keys() != _SDK_SERVICES:
+        raise _unexpected(_ENDPOINTS)
+    (folder / _ENDPOINTS).write_text(json.dumps(endpoints, separators=(",", ":")))
+
+
+def _keep_authorities(folder: Path) -> None:
+    found = {
+        hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest(): certificate
+        for certificate in _CERTIFICATE.findall((folder / _AUTHORITIES).read_text())
+    }
+    if not found.keys() >= set(_TRUSTED.values()):
+        raise _unexpected(_AUTHORITIES)
+    kept = [f"# {name}\n{found[fingerprint]}" for name, fingerprint in _TRUSTED.items()]
+    (folder / _AUTHORITIES).write_text("\n".join(kept))
+
+
+def _unexpected(path: Path) -> RuntimeError:
+    return RuntimeError(f"{path} is not what this build expects; see {__file__}.")

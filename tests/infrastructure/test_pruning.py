@@ -1,0 +1,190 @@
+import hashlib
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import botocore.session
+import pytest
+from botocore.loaders import Loader
+from botocore.regions import EndpointResolver
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from backend.api import bundling, pruning
+from backend.api.bundling import HOST, RUNTIME
+from benchmarks.runtime.certificates import Certificates
+
+# Published on https://www.amazontrust.com/repository/ for the roots that it recommends to trust:
+# the SHA-256 of each one's public key. The build picks certificates by another digest.
+PUBLISHED = {
+    "Amazon Root CA 1": "fbe3018031f9586bcbf41727e417b7d1c45c2f47f93be372a17b96b50757d5a2",
+    "Amazon Root CA 2": "7f4296fc5b6a4e3b35d3c369623e364ab1af381d8fa7121533c9d6c633ea2461",
+    "Amazon Root CA 3": "36abc32656acfc645c61b71613c4bf21c787f5cabbee48348d58597803d7abc9",
+    "Amazon Root CA 4": "f7ecded5c66047d28ed6466b543c40e0743abe81d109254dcf845d4c2c7853c5",
+    "Starfield Services Root Certificate Authority - G2": (
+        "2b071c59a0a0ae76b0eadb2bad23bad4580b69c3601b630c2eaf0613afa83f92"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The asset's files, as Lambda unpacks them."""
+    folder = tmp_path_factory.mktemp("asset")
+    with zipfile.ZipFile(bundling.build(RUNTIME, HOST).path) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates(tmp_path)
+
+
+# One of them is older than the rule, and has the serial number 0.
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+def test_the_authorities_are_those_that_amazon_publishes(asset: Path) -> None:
+    content = (asset / "botocore" / "cacert.pem").read_bytes()
+    found = {}
+    for certificate in x509.load_pem_x509_certificates(content):
+        [name] = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        found[name.value] = hashlib.sha256(key).hexdigest()
+    assert found == PUBLISHED
+
+
+def test_a_foreign_authority_is_refused(asset: Path, certificates: Certificates) -> None:
+    with dynamodb(certificates.context()) as port:
+        assert get_item(asset, f"https://localhost:{port}") == "SSLError"
+
+
+def test_another_authority_can_be_trusted(
+    asset: Path, certificates: Certificates, tmp_path: Path
+) -> None:
+    (bundle := tmp_path / "bundle.pem").write_text(certificates.root)
+    with dynamodb(certificates.context()) as port:
+        endpoint = f"https://localhost:{port}"
+        assert get_item(asset, endpoint, {"AWS_CA_BUNDLE": str(bundle)}) == "200"
+
+
+def test_a_sandbox_needs_no_authority(asset: Path) -> None:
+    with dynamodb(None) as port:
+        assert get_item(asset, f"http://localhost:{port}") == "200"
+
+
+def test_dynamodb_is_where_the_whole_sdk_finds_it(asset: Path) -> None:
+    whole = EndpointResolver(Loader().load_data("endpoints"))
+    pruned = EndpointResolver(json.loads((asset / "botocore/data/endpoints.json").read_text()))
+    partitions = whole.get_available_partitions()
+    assert pruned.get_available_partitions() == partitions
+    regions = [
+        region
+        for partition in partitions
+        for region in whole.get_available_endpoints("dynamodb", partition, allow_non_regional=True)
+    ]
+    assert len(regions) > 30
+    for region in [*regions, "eu-west-99"]:
+        found = pruned.construct_endpoint("dynamodb", region)
+        assert found == whole.construct_endpoint("dynamodb", region)
+        if not region.endswith("-fips"):
+            partition = whole.get_partition_for_region(region)
+            assert pruned.get_partition_for_region(region) == partition
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("botocore/cacert.pem", ""),
+        ("botocore/data/endpoints.json", "{}"),
+        ("botocore/data/endpoints.json", '{"partitions": [{"partition": "aws", "services": {}}]}'),
+    ],
+)
+def test_a_package_that_has_changed_is_an_error(tmp_path: Path, path: str, content: str) -> None:
+    copied = ["botocore/cacert.pem", "botocore/data/endpoints.json"]
+    for name in copied:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text((packages() / name).read_text())
+    (tmp_path / "botocore/data/dynamodb").mkdir()
+    (tmp_path / path).write_text(content)
+    with pytest.raises(RuntimeError, match=path):
+        pruning.prune(tmp_path)
+
+
+def packages() -> Path:
+    """Where this environment has its packages, which are the asset's versions."""
+    return Path(botocore.__file__).parents[1]
+
+
+@contextmanager
+def dynamodb(tls: ssl.SSLContext | None) -> Iterator[int]:
+    """A server that has no item, on the port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls:
+            # In the connection's thread: a client that turns away mustn't stop the server.
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+
+
+def get_item(asset: Path, endpoint: str, environ: Mapping[str, str] | None = None) -> str:
+    """What becomes of a request by the asset's client: a status, or an exception's name."""
+    program = """
+from table import make_client
+try:
+    answer = make_client().get_item(TableName="users", Key={"pk": {"S": "a"}})
+    print(answer["ResponseMetadata"]["HTTPStatusCode"])
+except Exception as error:
+    print(type(error).__name__)
+"""
+    return run(asset, program, {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, **(environ or {})}).strip()
+
+
+def run(asset: Path, program: str, environ: Mapping[str, str] | None = None) -> str:
+    """What a program prints that has the asset's modules, and none of this environment's."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", f"import sys; sys.path.insert(0, '.')\n{program}"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=asset,
+        env={
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "TABLE_NAME": "users",
+            "METRICS_NAMESPACE": "Tests",
+            "LOG_LEVEL": "INFO",
+            "DEBUG_SHARE": "0",
+            "PATH": os.defpath,
+            **(environ or {}),
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
