@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from uv import find_uv_bin
 
-from backend.api import pruning
+from backend.api import deferral, pruning
 
 PYTHON_VERSION: Final = (3, 13)
 
@@ -134,7 +134,7 @@ def fetch_dependencies(source: Path, platform: Platform, *, cache: Path = _CACHE
     digest = _digest(
         requirements.read_bytes(),
         wheels.encode(),
-        *(Path(module).read_bytes() for module in (__file__, pruning.__file__)),
+        *(Path(module).read_bytes() for module in (__file__, deferral.__file__, pruning.__file__)),
         *renderer.values(),
     )
 

@@ -12,6 +12,8 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from backend.api.deferral import Refused, deferred
+
 # Of botocore's 440 services the function calls one; the others are nine tenths of its size.
 _SDK_DATA: Final = Path("botocore", "data")
 _SDK_SERVICES: Final = frozenset({"dynamodb"})
@@ -36,6 +38,21 @@ _CERTIFICATE: Final = re.compile(
     "-----BEGIN CERTIFICATE-----\n.*?-----END CERTIFICATE-----\n", re.S
 )
 
+# Modules whose imports wait for their first use: these, or all that can wait.
+_DEFERRED: Final[dict[str, tuple[str, ...] | None]] = {
+    # Of Powertools' packages the first import of anything would get everything: resolvers for
+    # AppSync and Bedrock, the classes of thirty kinds of events, a tracer.
+    "aws_lambda_powertools/__init__.py": None,
+    "aws_lambda_powertools/event_handler/__init__.py": None,
+    "aws_lambda_powertools/event_handler/openapi/__init__.py": None,
+    "aws_lambda_powertools/utilities/data_classes/__init__.py": None,
+    # What writes the SDK's manual.
+    "botocore/docs/__init__.py": None,
+    "botocore/docs/docstring.py": None,
+    # For HTTP/2, which the SDK doesn't speak.
+    "urllib3/http2/__init__.py": ("version",),
+}
+
 
 def prune(folder: Path) -> None:
     """Change the packages that are installed in the folder.
@@ -44,6 +61,7 @@ def prune(folder: Path) -> None:
     """
     _keep_services(folder)
     _keep_authorities(folder)
+    _defer_imports(folder)
     # Of the time zones only the names are asked for.
     shutil.rmtree(folder / "tzdata" / "zoneinfo")
     # Scripts and what the installer wrote about itself: not imported, and not reproducible.
@@ -83,6 +101,15 @@ def _keep_authorities(folder: Path) -> None:
         raise _unexpected(_AUTHORITIES)
     kept = [f"# {name}\n{found[fingerprint]}" for name, fingerprint in _TRUSTED.items()]
     (folder / _AUTHORITIES).write_text("\n".join(kept))
+
+
+def _defer_imports(folder: Path) -> None:
+    for path, names in _DEFERRED.items():
+        module = folder / path
+        try:
+            module.write_text(deferred(module.read_text("utf-8"), names), "utf-8")
+        except (FileNotFoundError, Refused) as error:
+            raise RuntimeError(f"The imports of {path} can't be deferred: {error}.") from None
 
 
 def _unexpected(path: Path) -> RuntimeError:

@@ -1,3 +1,4 @@
+import ast
 import hashlib
 import json
 import os
@@ -32,6 +33,18 @@ PUBLISHED = {
     "Starfield Services Root Certificate Authority - G2": (
         "2b071c59a0a0ae76b0eadb2bad23bad4580b69c3601b630c2eaf0613afa83f92"
     ),
+}
+# What no start needs: each would bring dozens of modules along.
+NEVER_AT_START = {
+    "asyncio",
+    "aws_lambda_powertools.event_handler.appsync",
+    "aws_lambda_powertools.tracing",
+    "aws_lambda_powertools.utilities.data_classes.s3_event",
+    "boto3",
+    "botocore.docs.service",
+    "html.parser",
+    "importlib.metadata",
+    "multiprocessing",
 }
 
 
@@ -99,16 +112,39 @@ def test_dynamodb_is_where_the_whole_sdk_finds_it(asset: Path) -> None:
             assert pruned.get_partition_for_region(region) == partition
 
 
+def test_a_start_imports_no_more_than_it_needs(asset: Path) -> None:
+    loaded = run(asset, "import lambda_function; print(*sys.modules)").split()
+    assert "lambda_function" in loaded
+    assert not NEVER_AT_START & set(loaded)
+
+
+@pytest.mark.parametrize("path", pruning._DEFERRED)
+def test_what_is_deferred_can_still_be_had(asset: Path, path: str) -> None:
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    program = f"import {module} as m; print(*m._DEFERRED); [getattr(m, n) for n in m._DEFERRED]"
+    names = set(run(asset, program).split())
+    original = ast.parse((packages() / path).read_text())
+    assert names == set(pruning._DEFERRED[path] or names)
+    assert names <= {
+        alias.asname or alias.name
+        for node in original.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+
+
 @pytest.mark.parametrize(
     ("path", "content"),
     [
         ("botocore/cacert.pem", ""),
         ("botocore/data/endpoints.json", "{}"),
         ("botocore/data/endpoints.json", '{"partitions": [{"partition": "aws", "services": {}}]}'),
+        ("botocore/docs/docstring.py", "import os\nX = os.sep\n"),
+        ("aws_lambda_powertools/event_handler/__init__.py", "def __getattr__(name): ...\n"),
     ],
 )
 def test_a_package_that_has_changed_is_an_error(tmp_path: Path, path: str, content: str) -> None:
-    copied = ["botocore/cacert.pem", "botocore/data/endpoints.json"]
+    copied = ["botocore/cacert.pem", "botocore/data/endpoints.json", *pruning._DEFERRED]
     for name in copied:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((packages() / name).read_text())
