@@ -4,13 +4,15 @@ What a package must look like for this is checked: one that has changed is an er
 and is to be looked at before its new version ships.
 """
 
+import gzip
 import hashlib
 import json
 import re
 import shutil
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from backend.api.deferral import Refused, deferred
 
@@ -19,6 +21,9 @@ _SDK_DATA: Final = Path("botocore", "data")
 _SDK_SERVICES: Final = frozenset({"dynamodb"})
 # Where each service is, in each partition. A megabyte of JSON, read at each start.
 _ENDPOINTS: Final = _SDK_DATA / "endpoints.json"
+# Of its 62 operations runtime/table.py calls these; the model also holds a manual.
+_MODEL: Final = _SDK_DATA / "dynamodb" / "2012-08-10" / "service-2.json.gz"
+_OPERATIONS: Final = ("BatchGetItem", "GetItem", "Query", "TransactWriteItems")
 
 # Who vouches for AWS's services, by the certificates' SHA-256: those that
 # https://www.amazontrust.com/repository/ recommends to who keeps a list of authorities.
@@ -60,6 +65,7 @@ def prune(folder: Path) -> None:
     Raises RuntimeError when one isn't what this expects.
     """
     _keep_services(folder)
+    _keep_operations(folder)
     _keep_authorities(folder)
     _defer_imports(folder)
     # Of the time zones only the names are asked for.
@@ -90,6 +96,45 @@ def _keep_services(folder: Path) -> None:
     if aws["services"].keys() != _SDK_SERVICES:
         raise _unexpected(_ENDPOINTS)
     (folder / _ENDPOINTS).write_text(json.dumps(endpoints, separators=(",", ":")))
+
+
+def _keep_operations(folder: Path) -> None:
+    model = json.loads(gzip.decompress((folder / _MODEL).read_bytes()))
+    shapes = model["shapes"]
+    try:
+        model["operations"] = {name: model["operations"][name] for name in _OPERATIONS}
+    except KeyError:
+        raise _unexpected(_MODEL) from None
+    waiting, needed = list(_shapes_in(model["operations"])), set()
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += _shapes_in(shapes[name])
+    model["shapes"] = {name: shapes[name] for name in shapes if name in needed}
+    content = json.dumps(_without_manual(model), separators=(",", ":")).encode()
+    (folder / _MODEL).write_bytes(gzip.compress(content, mtime=0))
+
+
+def _shapes_in(part: Any) -> Iterator[str]:
+    """The names of the shapes that a part of the model refers to."""
+    if isinstance(part, dict):
+        if isinstance(name := part.get("shape"), str):
+            yield name
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from _shapes_in(inner)
+
+
+def _without_manual(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_without_manual(inner) for inner in part]
+    if not isinstance(part, dict):
+        return part
+    # A member that happens to have the name is no text.
+    kept = {n: v for n, v in part.items() if n != "documentation" or not isinstance(v, str)}
+    return {name: _without_manual(inner) for name, inner in kept.items()}
 
 
 def _keep_authorities(folder: Path) -> None:

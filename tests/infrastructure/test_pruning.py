@@ -2,6 +2,8 @@ import ast
 import hashlib
 import json
 import os
+import re
+import shutil
 import ssl
 import subprocess
 import sys
@@ -14,7 +16,9 @@ from pathlib import Path
 
 import botocore.session
 import pytest
+from botocore import xform_name
 from botocore.loaders import Loader
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.regions import EndpointResolver
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -109,6 +113,27 @@ def test_dynamodb_is_where_the_whole_sdk_finds_it(asset: Path) -> None:
         assert found == whole.construct_endpoint("dynamodb", region)
 
 
+def test_the_sdk_knows_the_operations_that_are_called(asset: Path) -> None:
+    called = set(re.findall(r"self\._client\.([a-z_]+)\(", (RUNTIME / "table.py").read_text()))
+    shipped, whole = (
+        Loader(
+            extra_search_paths=[str(path)], include_default_search_paths=False
+        ).load_service_model("dynamodb", "service-2")
+        for path in (asset / "botocore" / "data", packages() / "botocore" / "data")
+    )
+    assert {xform_name(name) for name in shipped["operations"]} == called
+    assert shipped["metadata"] == whole["metadata"]
+    ours, theirs = ServiceModel(shipped), ServiceModel(whole)
+    for name in shipped["operations"]:
+        one, other = ours.operation_model(name), theirs.operation_model(name)
+        assert {e.name for e in one.error_shapes} == {e.name for e in other.error_shapes}
+        for shape, original in (
+            (one.input_shape, other.input_shape),
+            (one.output_shape, other.output_shape),
+        ):
+            assert described(shape) == described(original)
+
+
 def test_a_start_imports_no_more_than_it_needs(asset: Path) -> None:
     loaded = run(asset, "import lambda_function; print(*sys.modules)").split()
     assert "lambda_function" in loaded
@@ -145,10 +170,41 @@ def test_a_package_that_has_changed_is_an_error(tmp_path: Path, path: str, conte
     for name in copied:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((packages() / name).read_text())
-    (tmp_path / "botocore/data/dynamodb").mkdir()
+    shutil.copytree(packages() / "botocore/data/dynamodb", tmp_path / "botocore/data/dynamodb")
     (tmp_path / path).write_text(content)
     with pytest.raises(RuntimeError, match=path):
         pruning.prune(tmp_path)
+
+
+def described(shape: Shape | None, above: tuple[str, ...] = ()) -> object:
+    """All that the SDK reads of a shape, and of those in it."""
+    if shape is None or shape.name in above:
+        return shape and shape.name
+    above = (*above, shape.name)
+    inner = [(name, described(member, above)) for name, member in _members(shape)]
+    return shape.name, shape.type_name, shape.serialization, shape.metadata, inner
+
+
+def _members(shape: Shape) -> list[tuple[str, Shape]]:
+    match shape:
+        case StructureShape():
+            return list(shape.members.items())
+        case ListShape():
+            return [("member", shape.member)]
+        case MapShape():
+            return [("key", shape.key), ("value", shape.value)]
+    return []
+
+
+def test_an_operation_that_the_sdk_lacks_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "_OPERATIONS", ("GetItem", "GetNothing"))
+    model = tmp_path / pruning._MODEL
+    model.parent.mkdir(parents=True)
+    shutil.copy(packages() / pruning._MODEL, model)
+    with pytest.raises(RuntimeError, match="service-2"):
+        pruning._keep_operations(tmp_path)
 
 
 def packages() -> Path:
