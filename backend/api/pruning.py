@@ -43,6 +43,26 @@ _CERTIFICATE: Final = re.compile(
     "-----BEGIN CERTIFICATE-----\n.*?-----END CERTIFICATE-----\n", re.S
 )
 
+# What nothing that the function calls imports: two fifths of Powertools, of which a page of its own
+# for OpenAPI documents is the largest part, time zones, and urllib3 for browsers.
+_UNUSED: Final = (
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+    "aws_lambda_powertools/utilities/auth_alpha",
+    "aws_lambda_powertools/utilities/batch",
+    "aws_lambda_powertools/utilities/circuit_breaker",
+    "aws_lambda_powertools/utilities/data_masking",
+    "aws_lambda_powertools/utilities/feature_flags",
+    "aws_lambda_powertools/utilities/idempotency",
+    "aws_lambda_powertools/utilities/kafka",
+    "aws_lambda_powertools/utilities/parameters",
+    "aws_lambda_powertools/utilities/parser",
+    "aws_lambda_powertools/utilities/streaming",
+    "aws_lambda_powertools/utilities/validation",
+    "dateutil/zoneinfo",
+    "tzdata/zoneinfo",  # only the names are asked for, which are beside it
+    "urllib3/contrib/emscripten",
+)
+
 # Modules whose imports wait for their first use: these, or all that can wait.
 _DEFERRED: Final[dict[str, tuple[str, ...] | None]] = {
     # Of Powertools' packages the first import of anything would get everything: resolvers for
@@ -68,8 +88,10 @@ def prune(folder: Path) -> None:
     _keep_operations(folder)
     _keep_authorities(folder)
     _defer_imports(folder)
-    # Of the time zones only the names are asked for.
-    shutil.rmtree(folder / "tzdata" / "zoneinfo")
+    for unused in _UNUSED:
+        if not (folder / unused).is_dir():
+            raise _unexpected(Path(unused))
+        shutil.rmtree(folder / unused)
     # Scripts and what the installer wrote about itself: not imported, and not reproducible.
     shutil.rmtree(folder / "bin", ignore_errors=True)
     (folder / ".lock").unlink(missing_ok=True)

@@ -140,6 +140,20 @@ def test_a_start_imports_no_more_than_it_needs(asset: Path) -> None:
     assert not NEVER_AT_START & set(loaded)
 
 
+def test_what_is_left_out_is_nowhere_missed(asset: Path) -> None:
+    """Every module of ours, and each that one of them would import on some day, can be had."""
+    program = """
+import pathlib
+for path in pathlib.Path().glob("*.py"):
+    __import__(path.stem)
+print(*sys.modules)
+"""
+    loaded = run(asset, program).split()
+    assert {path.stem for path in RUNTIME.glob("*.py")} <= set(loaded)
+    left_out = {path.replace("/", ".") for path in pruning._UNUSED}
+    assert not left_out & set(loaded)
+
+
 @pytest.mark.parametrize("path", pruning._DEFERRED)
 def test_what_is_deferred_can_still_be_had(asset: Path, path: str) -> None:
     module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -171,6 +185,8 @@ def test_a_package_that_has_changed_is_an_error(tmp_path: Path, path: str, conte
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((packages() / name).read_text())
     shutil.copytree(packages() / "botocore/data/dynamodb", tmp_path / "botocore/data/dynamodb")
+    for unused in pruning._UNUSED:
+        (tmp_path / unused).mkdir(parents=True)
     (tmp_path / path).write_text(content)
     with pytest.raises(RuntimeError, match=path):
         pruning.prune(tmp_path)
@@ -194,6 +210,15 @@ def _members(shape: Shape) -> list[tuple[str, Shape]]:
         case MapShape():
             return [("key", shape.key), ("value", shape.value)]
     return []
+
+
+def test_what_is_to_be_left_out_but_is_not_there_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in ("_keep_services", "_keep_operations", "_keep_authorities", "_defer_imports"):
+        monkeypatch.setattr(pruning, step, lambda _folder: None)
+    with pytest.raises(RuntimeError, match=pruning._UNUSED[0]):
+        pruning.prune(tmp_path)
 
 
 def test_an_operation_that_the_sdk_lacks_is_an_error(
