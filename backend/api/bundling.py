@@ -21,6 +21,8 @@ from typing import Final, NamedTuple
 
 from uv import find_uv_bin
 
+from backend.api import deferral, pruning
+
 PYTHON_VERSION: Final = (3, 13)
 
 _ROOT: Final = Path(__file__).parents[2]
@@ -48,10 +50,6 @@ _KEPT: Final = 8
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 # Lambda runs the function as another user, and the builder's umask must not keep it out.
 _READABLE: Final = (stat.S_IFREG | 0o644) << 16
-
-# Of botocore's 440 services the function calls one; the others are nine tenths of its size.
-_SDK_DATA: Final = Path("botocore", "data")
-_SDK_SERVICES: Final = frozenset({"dynamodb"})
 
 
 @dataclass(frozen=True)
@@ -136,14 +134,14 @@ def fetch_dependencies(source: Path, platform: Platform, *, cache: Path = _CACHE
     digest = _digest(
         requirements.read_bytes(),
         wheels.encode(),
-        Path(__file__).read_bytes(),
+        *(Path(module).read_bytes() for module in (__file__, deferral.__file__, pruning.__file__)),
         *renderer.values(),
     )
 
     def make(folder: Path) -> Path:
         packages, archive = folder / "packages", folder / "dependencies.zip"
         _install(requirements, platform, packages)
-        _prune(packages)
+        pruning.prune(packages)
         _compile(packages)
         (copies := packages / _PAGES / "swagger-ui").mkdir(parents=True)
         for name, content in renderer.items():
@@ -185,23 +183,6 @@ def _install(requirements: Path, platform: Platform, folder: Path) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"uv could not fetch the function's dependencies:\n{done.stderr}")
-
-
-def _prune(folder: Path) -> None:
-    services = [path for path in (folder / _SDK_DATA).iterdir() if path.is_dir()]
-    if not {path.name for path in services} >= _SDK_SERVICES:
-        raise RuntimeError(f"{_SDK_DATA} is not what this build expects; see {__file__}.")
-    for service in services:
-        if service.name not in _SDK_SERVICES:
-            shutil.rmtree(service)
-    # Of the time zones only the names are asked for.
-    shutil.rmtree(folder / "tzdata" / "zoneinfo")
-    # Scripts and what the installer wrote about itself: not imported, and not reproducible.
-    shutil.rmtree(folder / "bin", ignore_errors=True)
-    (folder / ".lock").unlink(missing_ok=True)
-    for name in ("RECORD", "INSTALLER", "REQUESTED", "uv_cache.json"):
-        for path in folder.glob(f"*.dist-info/{name}"):
-            path.unlink()
 
 
 def _compile(folder: Path) -> None:

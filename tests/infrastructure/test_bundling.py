@@ -11,7 +11,7 @@ from types import CodeType
 
 import pytest
 
-from backend.api import bundling
+from backend.api import bundling, pruning
 from backend.api.bundling import HOST, LAMBDA_ARM64, RUNTIME, Asset, Platform
 from localcloud.install import ROOT
 
@@ -118,7 +118,7 @@ def test_another_renderer_is_another_asset(
     monkeypatch.setattr(
         bundling, "_install", lambda _requirements, _platform, folder: folder.mkdir()
     )
-    monkeypatch.setattr(bundling, "_prune", lambda _folder: None)
+    monkeypatch.setattr(pruning, "prune", lambda _folder: None)
     after = bundling.build(source, HOST, cache=cache)
     assert before.digest != after.digest
     with zipfile.ZipFile(after.path) as archive:
@@ -144,7 +144,8 @@ def test_what_is_missing_is_said_with_its_remedy(
 def test_the_asset_holds_no_tests_and_each_package_once(asset: Path) -> None:
     for pattern in ("test", "tests", "test_*.py", "*_test.py", "conftest.py"):
         assert not list(asset.rglob(pattern))
-    assert [path.relative_to(asset) for path in asset.rglob("boto3")] == [Path("boto3")]
+    assert [path.relative_to(asset) for path in asset.rglob("botocore")] == [Path("botocore")]
+    assert not (asset / "boto3").exists()
     packages = [path.name.split("-")[0] for path in asset.glob("*.dist-info")]
     assert len(packages) == len(set(packages))
 

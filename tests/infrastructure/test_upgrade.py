@@ -204,7 +204,7 @@ def test_after_a_failure_it_says_how_to_go_back(
 def test_the_pins_of_this_checkout_are_read() -> None:
     found = {(pin.where, pin.name) for pin in pins.read(ROOT)}
     assert {
-        ("runtime", "boto3"),
+        ("runtime", "botocore"),
         ("emulator", "boto3"),
         ("dev", "moto[dynamodb]"),
         (".", "aws-cdk"),

@@ -19,9 +19,9 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-import boto3
+import botocore.session
 from botocore import exceptions as sdk
 from botocore.config import Config
 
@@ -71,7 +71,9 @@ _PASSING: Final = frozenset(
 
 def make_client() -> "DynamoDBClient":
     """A client with the time limits that the function is built on. Make one, and keep it."""
-    return boto3.client("dynamodb", config=_CONFIG)
+    # boto3 would give the same one, for another tenth of the start.
+    client = botocore.session.get_session().create_client("dynamodb", config=_CONFIG)
+    return cast("DynamoDBClient", client)
 
 
 class Range(NamedTuple):

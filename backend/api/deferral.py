@@ -1,0 +1,164 @@
+"""Defers a Python module's imports to their first use, without changing what the module does.
+
+A package's `__init__` often imports all that the package offers, and a module what one of its
+functions needs on a day that never comes. The function pays for both at each cold start. This
+rewrites such a module's source: its functions import what they use when they run, and who asks the
+module for a name that it had imported gets it then (PEP 562). It refuses whatever it can't
+prove to be the same.
+"""
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+type _Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_NOTICE: Final = "# Changed when this was bundled: imports are deferred to their first use.\n"
+_GETTER: Final = """
+
+_DEFERRED = {{
+{table}
+}}
+
+
+def __getattr__(name):
+    if name not in _DEFERRED:
+        raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+    exec(_DEFERRED[name], globals())
+    return globals()[name]
+"""
+
+
+class Refused(Exception):
+    """The module isn't one whose imports can be deferred so: the reason."""
+
+
+class _Imported(NamedTuple):
+    """A name that a module imports: by which statement, and which part of it."""
+
+    statement: ast.Import | ast.ImportFrom
+    alias: ast.alias
+
+    @property
+    def text(self) -> str:
+        """A statement that imports this name alone."""
+        return _text(self.statement, [self.alias])
+
+
+def deferred(source: str, names: Sequence[str] | None) -> str:
+    """The module's source with the imports of these names deferred; None: of all that can be.
+
+    Raises Refused when one isn't imported at the module's top, or is used there.
+    """
+    tree = ast.parse(source)
+    imported = _imported(tree)
+    in_use = {node.id for node in _executed(tree) if isinstance(node, ast.Name)}
+    chosen = [name for name in imported if name not in in_use] if names is None else list(names)
+    for name in chosen:
+        if name not in imported:
+            raise Refused(f"it doesn't import {name}, or not once")
+        if name in in_use:
+            raise Refused(f"it uses {name} when it is imported")
+    if not chosen:
+        raise Refused("it imports nothing that could be deferred")
+    if any(isinstance(node, _FUNCTIONS) and node.name == "__getattr__" for node in tree.body):
+        raise Refused("it has a __getattr__ of its own")
+    lines = source.splitlines(keepends=True)
+    # From the end, so that what comes before keeps its lines.
+    edits = [*_inserted(tree, {name: imported[name] for name in chosen})]
+    edits += _removed([imported[name] for name in chosen])
+    for first, last, text in sorted(edits, reverse=True):
+        lines[first:last] = [text] if text else []
+    table = "\n".join(f'    "{name}": "{imported[name].text}",' for name in chosen)
+    return _NOTICE + "".join(lines).rstrip("\n") + "\n" + _GETTER.format(table=table)
+
+
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _imported(tree: ast.Module) -> dict[str, _Imported]:
+    """What the module imports by statements of its own, and binds nowhere else."""
+    found: dict[str, list[_Imported]] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+            continue
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            for alias in statement.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                found.setdefault(name, []).append(_Imported(statement, alias))
+    rebound = {
+        name
+        for node in ast.walk(tree)
+        for name in (node.names if isinstance(node, ast.Global) else ())
+    }
+    rebound |= {
+        node.id
+        for node in _executed(tree)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    }
+    return {n: uses[0] for n, uses in found.items() if len(uses) == 1 and n not in rebound}
+
+
+def _executed(tree: ast.Module) -> Iterator[ast.AST]:
+    """What runs when the module is imported: all but the bodies of functions."""
+    annotated = any(
+        isinstance(node, ast.ImportFrom)
+        and node.module == "__future__"
+        and any(alias.name == "annotations" for alias in node.names)
+        for node in tree.body
+    )
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field, value in ast.iter_fields(node):
+            if field == "body" and isinstance(node, _FUNCTIONS):
+                continue
+            if annotated and field in {"annotation", "returns"}:
+                continue
+            parts = value if isinstance(value, list) else [value]
+            waiting += [part for part in parts if isinstance(part, ast.AST)]
+
+
+def _inserted(tree: ast.Module, chosen: dict[str, _Imported]) -> Iterator[tuple[int, int, str]]:
+    """An import at the beginning of each outermost function that uses a chosen name."""
+    for function in _executed(tree):
+        if not isinstance(function, _FUNCTIONS):
+            continue
+        used = [n for n in ast.walk(ast.Module(function.body, [])) if isinstance(n, ast.Name)]
+        names = sorted({node.id for node in used} & chosen.keys())
+        if not names:
+            continue
+        _require_unbound(function, names)
+        has_docstring = ast.get_docstring(function, clean=False) is not None
+        if has_docstring and len(function.body) == 1:
+            continue
+        first = function.body[1 if has_docstring else 0]
+        if first.lineno == function.lineno:
+            raise Refused(f"{function.name} is written on one line")
+        line = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", ()))]) - 1
+        indent = " " * first.col_offset
+        yield line, line, "".join(f"{indent}{chosen[name].text}\n" for name in names)
+
+
+def _require_unbound(function: _Function, names: Sequence[str]) -> None:
+    for node in ast.walk(function):
+        is_bound = isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+        name = node.id if isinstance(node, ast.Name) else getattr(node, "arg", None)
+        if name in names and (is_bound or isinstance(node, ast.arg)):
+            raise Refused(f"{function.name} has a {name} of its own")
+
+
+def _removed(chosen: Sequence[_Imported]) -> Iterator[tuple[int, int, str]]:
+    """The statements, with what is left of them."""
+    for statement in {id(one.statement): one.statement for one in chosen}.values():
+        gone = {id(one.alias) for one in chosen}
+        left = [alias for alias in statement.names if id(alias) not in gone]
+        text = f"{_text(statement, left)}\n" if left else ""
+        yield statement.lineno - 1, statement.end_lineno or statement.lineno, text
+
+
+def _text(statement: ast.Import | ast.ImportFrom, aliases: list[ast.alias]) -> str:
+    if isinstance(statement, ast.Import):
+        return ast.unparse(ast.Import(aliases))
+    return ast.unparse(ast.ImportFrom(statement.module, aliases, statement.level))
