@@ -22,6 +22,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import boto3
+import botocore
 from botocore import exceptions as sdk
 from botocore.config import Config
 
@@ -47,6 +48,8 @@ _CONFIG: Final = Config(
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=16,  # a list asks for its shards at once
+    # botocore puts its own together anew for every request, from a dozen parts that never change.
+    user_agent=f"Botocore/{botocore.__version__}",
 )
 _BUDGET_SECONDS: Final = 4.0
 _FIRST_PAUSE_SECONDS: Final = 0.025
