@@ -1,6 +1,7 @@
 """A DynamoDB table: requests, how long they may take, and what their failures mean.
 
-The only module that knows the AWS SDK. What it raises are the domain's errors, Refused, or bugs.
+Beside answers.py the only module that knows the AWS SDK. What it raises are the domain's errors,
+Refused, or bugs.
 
 Every write is one transaction, also where it has a single item: its ClientRequestToken is what
 lets DynamoDB recognise a write that took place although its answer was lost. A conditional
@@ -19,13 +20,13 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-import boto3
-import botocore
+import botocore.session
 from botocore import exceptions as sdk
 from botocore.config import Config
 
+from answers import Answers
 from errors import Unavailable
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ _PASSING: Final = frozenset(
 
 def make_client() -> "DynamoDBClient":
     """A client with the time limits that the function is built on. Make one, and keep it."""
-    return boto3.client("dynamodb", config=_CONFIG)
+    session = botocore.session.get_session()
+    session.register_component("response_parser_factory", Answers())
+    return cast("DynamoDBClient", session.create_client("dynamodb", config=_CONFIG))
 
 
 class Range(NamedTuple):
