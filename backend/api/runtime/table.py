@@ -51,6 +51,8 @@ _CONFIG: Final = Config(
     max_pool_connections=16,  # a list asks for its shards at once
     # botocore puts its own together anew for every request, from a dozen parts that never change.
     user_agent=f"Botocore/{botocore.__version__}",
+    # What is sent is made in items.py and here, not of what a client sent; DynamoDB checks it, too.
+    parameter_validation=False,
 )
 _BUDGET_SECONDS: Final = 4.0
 _FIRST_PAUSE_SECONDS: Final = 0.025
