@@ -1,6 +1,8 @@
 """The calls: each reads a request, asks the port, and says the answer in HTTP."""
 
 import json
+import logging
+import random
 import re
 import time
 import traceback
@@ -41,6 +43,9 @@ class UserAPI:
         self._logger = logger
         self._metrics = metrics
         self._is_cold = True
+        self._debug_share = float(logger.sampling_rate or 0)
+        # Unknown where the logger has drawn, too, when it was made.
+        self._is_debugged: bool | None = None if self._debug_share else False
         self._app = APIGatewayHttpResolver()
         self._routes: list[tuple[str, tuple[str, ...]]] = []
         self._route("/users", ("POST",), self._create)
@@ -58,7 +63,7 @@ class UserAPI:
     def __call__(self, event: Event, context: LambdaContext) -> Answer:
         """Answer one request."""
         started = time.perf_counter()
-        self._logger.refresh_sample_rate_calculation()
+        self._choose_level()
         # The router's patterns end in $, which a line feed may follow.
         routed = {**event, "rawPath": event["rawPath"].replace("\n", "%0A")}
         answer: Answer = self._app.resolve(routed, context)
@@ -80,6 +85,17 @@ class UserAPI:
         if self._metrics.metric_set:
             self._metrics.flush_metrics()
         return answer
+
+    def _choose_level(self) -> None:
+        """DEBUG for a share of the requests.
+
+        Only a change is told to the logger: each time all loggers forget what they log.
+        """
+        is_debugged = random.random() < self._debug_share  # noqa: S311 it keeps no secret
+        if is_debugged is not self._is_debugged:
+            level = logging.DEBUG if is_debugged else self._logger.initial_log_level
+            self._logger.setLevel(level)
+            self._is_debugged = is_debugged
 
     def _route(
         self, path: str, methods: tuple[str, ...], call: Callable[..., Response[str]]
