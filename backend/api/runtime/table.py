@@ -1,7 +1,7 @@
 """A DynamoDB table: requests, how long they may take, and what their failures mean.
 
-Beside answers.py the only module that knows the AWS SDK. What it raises are the domain's errors,
-Refused, or bugs.
+Beside answers.py and endpoints.py the only module that knows the AWS SDK. What it raises are the
+domain's errors, Refused, or bugs.
 
 Every write is one transaction, also where it has a single item: its ClientRequestToken is what
 lets DynamoDB recognise a write that took place although its answer was lost. A conditional
@@ -27,6 +27,7 @@ from botocore import exceptions as sdk
 from botocore.config import Config
 
 from answers import Answers
+from endpoints import WithoutRules
 from errors import Unavailable
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ _PASSING: Final = frozenset(
 def make_client() -> "DynamoDBClient":
     """A client with the time limits that the function is built on. Make one, and keep it."""
     session = botocore.session.get_session()
+    session.register_component("data_loader", WithoutRules(session.get_component("data_loader")))
     session.register_component("response_parser_factory", Answers())
     return cast("DynamoDBClient", session.create_client("dynamodb", config=_CONFIG))
 
