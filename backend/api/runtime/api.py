@@ -1,6 +1,8 @@
 """The calls: each reads a request, asks the port, and says the answer in HTTP."""
 
 import json
+import logging
+import random
 import re
 import time
 import traceback
@@ -41,6 +43,9 @@ class UserAPI:
         self._logger = logger
         self._metrics = metrics
         self._is_cold = True
+        self._debug_share = float(logger.sampling_rate or 0)
+        # Unknown where the logger has drawn, too, when it was made.
+        self._is_debugged: bool | None = None if self._debug_share else False
         self._app = APIGatewayHttpResolver()
         self._routes: list[tuple[str, tuple[str, ...]]] = []
         self._route("/users", ("POST",), self._create)
@@ -58,7 +63,7 @@ class UserAPI:
     def __call__(self, event: Event, context: LambdaContext) -> Answer:
         """Answer one request."""
         started = time.perf_counter()
-        self._logger.refresh_sample_rate_calculation()
+        self._choose_level()
         # The router's patterns end in $, which a line feed may follow.
         routed = {**event, "rawPath": event["rawPath"].replace("\n", "%0A")}
         answer: Answer = self._app.resolve(routed, context)
@@ -81,6 +86,17 @@ class UserAPI:
             self._metrics.flush_metrics()
         return answer
 
+    def _choose_level(self) -> None:
+        """DEBUG for a share of the requests.
+
+        Only a change is told to the logger: each time all loggers forget what they log.
+        """
+        is_debugged = random.random() < self._debug_share  # noqa: S311 it keeps no secret
+        if is_debugged is not self._is_debugged:
+            level = logging.DEBUG if is_debugged else self._logger.initial_log_level
+            self._logger.setLevel(level)
+            self._is_debugged = is_debugged
+
     def _route(
         self, path: str, methods: tuple[str, ...], call: Callable[..., Response[str]]
     ) -> None:
@@ -90,8 +106,8 @@ class UserAPI:
     def _create(self) -> Response[str]:
         self._refuse_query()
         document = self._body(bodies.JSON, refused_with="Accept")
-        event = self._app.current_event
-        attempt = idempotency.read_attempt(event.headers, _subject(event.raw_event), document)
+        event = self._app.current_event.raw_event
+        attempt = idempotency.read_attempt(event["headers"], _subject(event), document)
         user = parsing.parse_new_user(document)
         created = self._users.create(user, attempt)
         headers = {"Location": f"/users/{created.username}"}
@@ -233,7 +249,8 @@ class UserAPI:
         return bodies.read_object(self._app.current_event.raw_event, accepted, header=refused_with)
 
     def _preconditions(self) -> Preconditions:
-        return Preconditions.of(self._app.current_event.headers)
+        # Their names are lower-case. What Powertools makes of them costs more than reading them.
+        return Preconditions.of(self._app.current_event.raw_event["headers"])
 
 
 def _subject(event: Event) -> str:

@@ -12,7 +12,10 @@ _SERVICE = "users"
 
 _settings = settings.load()
 _logger = Logger(
-    service=_SERVICE, level=_settings.log_level, sampling_rate=_settings.debug_share or None
+    service=_SERVICE,
+    level=_settings.log_level,
+    sampling_rate=_settings.debug_share or None,
+    json_deserializer=str,  # messages are words: it would try each as JSON, and fail
 )
 
 

@@ -1,6 +1,7 @@
 """A DynamoDB table: requests, how long they may take, and what their failures mean.
 
-The only module that knows the AWS SDK. What it raises are the domain's errors, Refused, or bugs.
+Beside answers.py and endpoints.py the only module that knows the AWS SDK. What it raises are the
+domain's errors, Refused, or bugs.
 
 Every write is one transaction, also where it has a single item: its ClientRequestToken is what
 lets DynamoDB recognise a write that took place although its answer was lost. A conditional
@@ -25,6 +26,8 @@ import botocore.session
 from botocore import exceptions as sdk
 from botocore.config import Config
 
+from answers import Answers
+from endpoints import WithoutRules
 from errors import Unavailable
 
 if TYPE_CHECKING:
@@ -47,6 +50,10 @@ _CONFIG: Final = Config(
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=16,  # a list asks for its shards at once
+    # botocore puts its own together anew for every request, from a dozen parts that never change.
+    user_agent=f"Botocore/{botocore.__version__}",
+    # What is sent is made in items.py and here, not of what a client sent; DynamoDB checks it, too.
+    parameter_validation=False,
 )
 _BUDGET_SECONDS: Final = 4.0
 _FIRST_PAUSE_SECONDS: Final = 0.025
@@ -72,8 +79,10 @@ _PASSING: Final = frozenset(
 def make_client() -> "DynamoDBClient":
     """A client with the time limits that the function is built on. Make one, and keep it."""
     # boto3 would give the same one, for another tenth of the start.
-    client = botocore.session.get_session().create_client("dynamodb", config=_CONFIG)
-    return cast("DynamoDBClient", client)
+    session = botocore.session.get_session()
+    session.register_component("data_loader", WithoutRules(session.get_component("data_loader")))
+    session.register_component("response_parser_factory", Answers())
+    return cast("DynamoDBClient", session.create_client("dynamodb", config=_CONFIG))
 
 
 class Range(NamedTuple):

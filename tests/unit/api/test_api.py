@@ -1,5 +1,6 @@
 import io
 import json
+import logging
 import re
 import uuid
 from collections.abc import Callable
@@ -720,6 +721,35 @@ def test_a_request_is_one_line_of_the_log(
     assert (line["method"], line["status"]) == (method, status)
     assert line["request_id"] == REQUEST_ID
     assert line["milliseconds"] >= 0
+
+
+def test_a_share_of_the_requests_is_logged_at_debug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0)  # what the logger draws when it is made
+    logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO(), level="INFO", sampling_rate=0.5)
+    api = UserAPI(InMemoryUsers(), logger, metrics())
+    set_levels: list[int | str] = []
+    monkeypatch.setattr(logger, "setLevel", set_levels.append)
+    for drawn in (0.6, 0.6, 0.4, 0.4, 0.6):
+        monkeypatch.setattr("random.random", lambda drawn=drawn: drawn)
+        api(event("GET", "/health"), CONTEXT)
+    # Not again where nothing changes.
+    assert set_levels == ["INFO", logging.DEBUG, "INFO"]
+
+
+def test_the_first_request_of_the_share_is_logged_at_debug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.6)  # the logger draws otherwise
+    logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO(), level="INFO", sampling_rate=0.5)
+    api = UserAPI(InMemoryUsers(), logger, metrics())
+    monkeypatch.setattr("random.random", lambda: 0.4)
+    api(event("GET", "/health"), CONTEXT)
+    assert logger.log_level == logging.DEBUG
+
+
+def test_without_a_share_no_level_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO())
+    api = UserAPI(InMemoryUsers(), logger, metrics())
+    monkeypatch.setattr(logger, "setLevel", pytest.fail)
+    api(event("GET", "/health"), CONTEXT)
 
 
 def test_the_log_says_who_called_and_whether_the_function_had_just_started(client: Client) -> None:
