@@ -3,22 +3,18 @@
 import datetime
 import os
 import platform
-import re
 import statistics
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple
 
+from benchmarks.marks import commit, processor, put_between, said
 from benchmarks.runtime import chart
 from benchmarks.runtime.calls import PAGE_SIZE
 from benchmarks.runtime.goals import goals
 from benchmarks.runtime.subjects import FLOOR, Asset, Subject, versions
 from benchmarks.runtime.times import REQUESTS, Times
 from localcloud.install import ROOT
-from localcloud.progress import Failure
 
-PAGE: Final = ROOT / "docs" / "benchmarks.md"
 PICTURE: Final = ROOT / "docs" / "benchmarks.svg"
 BEGIN: Final = "<!-- ./scripts/benchmark writes from here -->"
 END: Final = "<!-- to here -->"
@@ -41,14 +37,9 @@ class Report(NamedTuple):
 
 def write(report: Report) -> None:
     """Into the page and its picture. Raises Failure when the page has lost its marks."""
-    text = PAGE.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise Failure(f"{PAGE.relative_to(ROOT)} must have {BEGIN} and {END} once.")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
+    put_between(BEGIN, END, f"{_conditions()}\n{tables(report)}")
     rows = [(s.title, report.counts[s.name]) for s in report.subjects]
     PICTURE.write_text(chart.picture(rows))
-    PAGE.write_text(f"{before}{BEGIN}\n{_conditions()}\n{tables(report)}{END}{after}")
 
 
 def tables(report: Report) -> str:
@@ -144,22 +135,10 @@ def _sizes(report: Report, name: str) -> Iterator[str]:
 def _conditions() -> str:
     """When, on what, and with which versions."""
     today = datetime.datetime.now(datetime.UTC).date()
-    # Without what is changed by this very run, as the commit will hold it.
-    commit = _said("git", "rev-parse", "--short", "HEAD")
     shown = ", ".join(f"{name} {version}" for name, version in versions().items())
     return (
-        f"Measured on {today} at commit {commit}, on {_processor()}, {os.cpu_count()} of its "
+        f"Measured on {today} at commit {commit()}, on {processor()}, {os.cpu_count()} of its "
         f"cores, {platform.system()} {platform.release().split('-')[0]}, with Python "
-        f"{platform.python_version()}, {_said('valgrind', '--version')}, {shown}.\n\n"
+        f"{platform.python_version()}, {said('valgrind', '--version')}, {shown}.\n\n"
         f"![init, first request and warm calls of each subject]({PICTURE.name})\n"
     )
-
-
-def _processor() -> str:
-    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    return found.group(1) if found else platform.machine()
-
-
-def _said(*command: str) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
