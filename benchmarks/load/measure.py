@@ -11,6 +11,7 @@ from typing import Any, Final
 from benchmarks.load import report
 from benchmarks.load.caller import FILL
 from benchmarks.load.memory import growth, sampled
+from benchmarks.marks import commit
 from localcloud import emulator
 from localcloud.install import LOCAL, ROOT
 from localcloud.progress import Failure, explain, say
@@ -41,6 +42,8 @@ def measured(minutes: int) -> report.Outcome:
     cloud = emulator.get(f"{os.environ['API_ENDPOINT']}/_door")
     if cloud is None:
         raise Failure("No sandbox answers at API_ENDPOINT: start this with ./scripts/load.")
+    measured_commit = commit()  # of the function that is deployed
+    *_, busy = os.getloadavg()
     with sampled(int(cloud), minutes * 60) as samples:
         record = _record(minutes)
     mix = [request for request in record["requests"] if request[1] != FILL]
@@ -51,6 +54,8 @@ def measured(minutes: int) -> report.Outcome:
     ended = max(at for at, *_ in mix)
     requests = [report.Request(*r) for r in mix if r[0] >= began]
     return report.Outcome(
+        commit=measured_commit,
+        busy=busy,
         callers=CALLERS,
         began=began,
         ended=ended,
@@ -70,8 +75,8 @@ def judge(outcome: report.Outcome) -> None:
         if len(faults) > len(shown):
             shown.append(f"... and {len(faults) - len(shown):,} more")
         raise Failure(
-            f"The load found {len(faults):,} faults in {len(outcome.requests):,} requests; they "
-            "are above: find the cause before anybody else does.",
+            f"Faults: {len(faults):,} in {len(outcome.requests):,} requests. "
+            "They are above: find the cause before anybody else does.",
             "\n".join(shown),
         )
     say("Every answer was one that the contract names, nothing was lost, and memory was flat.")

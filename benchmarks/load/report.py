@@ -17,7 +17,7 @@ from benchmarks.load.memory import (
     Growth,
     Sample,
 )
-from benchmarks.marks import PAGE, commit, processor, put_between
+from benchmarks.marks import PAGE, processor, put_between
 from localcloud.install import ROOT
 from localcloud.progress import say
 
@@ -37,8 +37,15 @@ class Request(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """began, ended: epoch seconds; acknowledged: how many creates, patches and deletes."""
+    """What a run gave.
 
+    commit: what was checked out when it began; busy: the machine's load average of a quarter of an
+    hour before; began, ended: epoch seconds; acknowledged: how many
+    creates, patches and deletes.
+    """
+
+    commit: str
+    busy: float
     callers: int
     began: float
     ended: float
@@ -58,9 +65,9 @@ def write(outcome: Outcome) -> None:
     """Into the page and its picture. Raises Failure when the page has lost its marks."""
     today = datetime.datetime.now(datetime.UTC).date()
     conditions = (
-        f"Measured on {today} at commit {commit()}, on {processor()}, {os.cpu_count()} of its "
-        f"cores, which the load itself shares, {platform.system()} "
-        f"{platform.release().split('-')[0]}.\n\n"
+        f"Measured on {today} at commit {outcome.commit}, on {processor()}, {os.cpu_count()} of "
+        f"its cores, which the load itself shares (load average before: {outcome.busy:.1f}), "
+        f"{platform.system()} {platform.release().split('-')[0]}.\n\n"
         f"![requests a second and resident memory over time]({_PICTURE.name})\n"
     )
     put_between(_BEGIN, _END, f"{conditions}\n{text(outcome)}")
