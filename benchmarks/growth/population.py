@@ -1,0 +1,70 @@
+"""Tables with many users."""
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+
+import items
+from dynamodb import DynamoDBUsers
+from localcloud.progress import step
+from models import User
+from table import Table, make_client
+from tests.dynamodb_local import create_table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+COUNTS: Final = (1_000, 10_000, 100_000)
+RARE: Final = 500  # one in so many is suspended
+
+
+@contextmanager
+def populated(count: int) -> "Iterator[tuple[DynamoDBClient, DynamoDBUsers]]":
+    """A client of its own, and so many users in a table of their own."""
+    patient = boto3.client("dynamodb")  # the function's own gives up after 2 s
+    name = f"users-{uuid.uuid4()}"
+    create_table(patient, name)
+    with step(f"{count:,} users"):
+        _fill(patient, name, count)
+    client = make_client()
+    yield client, DynamoDBUsers(Table(client, name, budget_seconds=60))
+    client.close()
+    patient.delete_table(TableName=name)
+    patient.close()
+
+
+def user(name: str, status: str = "active") -> User:
+    """As all of them are, of some 220 bytes."""
+    members = {
+        "email": f"{name}@example.com",
+        "status": status,
+        "given_name": "Jane",
+        "family_name": "Doe",
+        "locale": "en-US",
+    }
+    return User.new(name, members)
+
+
+def username(number: int) -> str:
+    """Of each of the users, from 0."""
+    return f"user{number:07}"
+
+
+def _fill(client: "DynamoDBClient", table_name: str, count: int) -> None:
+    puts = [
+        {"PutRequest": {"Item": item}}
+        for number in range(count)
+        for one in [user(username(number), "active" if number % RARE else "suspended")]
+        for item in (items.user_item(one), items.email_item(f"{one.username}@example.com", one))
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        batches = [puts[first : first + 25] for first in range(0, len(puts), 25)]
+
+        def write(batch: Any) -> None:
+            client.batch_write_item(RequestItems={table_name: batch})
+
+        list(pool.map(write, batches))
