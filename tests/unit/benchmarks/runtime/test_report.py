@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import marks
 from benchmarks.runtime import report
 from benchmarks.runtime.goals import goals
 from benchmarks.runtime.instructions import require_valgrind, total
@@ -66,7 +67,7 @@ def test_only_what_is_between_the_marks_is_written(
     measured: report.Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, picture = tmp_path / "page.md", tmp_path / "picture.svg"
-    monkeypatch.setattr(report, "PAGE", page)
+    monkeypatch.setattr(marks, "PAGE", page)
     monkeypatch.setattr(report, "PICTURE", picture)
     monkeypatch.setattr(report, "_conditions", lambda: "conditions\n")
     page.write_text(f"above\n{report.BEGIN}\nold\n{report.END}\nbelow\n")
