@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import boto3
+
 import items
 from benchmarks.growth.meter import Cost, Meter
 from benchmarks.growth.population import COUNTS, populated, user, username
@@ -57,7 +59,6 @@ class _Subject:
     """A table with its users, and the calls on it."""
 
     def __init__(self, client: "DynamoDBClient", users: DynamoDBUsers, count: int) -> None:
-        self.client = client
         self.meter = Meter(client)
         self._users = users
         self._count = count
@@ -172,17 +173,18 @@ def _checked(
     subject.meter.reset()
     call()
     cost = subject.meter.cost
-    said = Units(cost.reads, *_singly(subject.client, cost.writes))
+    said = Units(cost.reads, *_singly(cost.writes))
     if said != units:
         raise Failure(f"{name}, {count:,} users: by formula {units}, by DynamoDB Local {said}.")
     return cost
 
 
-def _singly(client: "DynamoDBClient", writes: Sequence[dict[str, Any]]) -> tuple[float, float]:
+def _singly(writes: Sequence[dict[str, Any]]) -> tuple[float, float]:
     """Units of a transaction's items, of table and index, each written by itself and doubled.
 
     A user that replaces another is written over one that is equal in size and status.
     """
+    client = boto3.client("dynamodb")
     name = f"singly-{uuid.uuid4()}"
     create_table(client, name)
     table = index = 0.0
@@ -199,6 +201,7 @@ def _singly(client: "DynamoDBClient", writes: Sequence[dict[str, Any]]) -> tuple
             i["CapacityUnits"] for i in consumed.get("GlobalSecondaryIndexes", {}).values()
         )
     client.delete_table(TableName=name)
+    client.close()
     return table, index
 
 

@@ -55,6 +55,7 @@ class Caller:
         self._number = 0
         self._ledger: dict[str, tuple[dict[str, Any], str]] = {}  # the user and its ETag
         self._gone: list[str] = []
+        self._unknown: set[str] = set()  # had a fault, which is reported once
         self.acknowledged = dict.fromkeys(("create", "patch", "delete"), 0)
 
     def fill(self) -> None:
@@ -105,9 +106,10 @@ class Caller:
         headers = {"Content-Type": "application/json", "Idempotency-Key": username}
         call = Call(counted_as, "POST", "/users", "/users", headers, json.dumps(sent).encode())
         answer, _ = self._settled(call)
-        self._expect(call, answer, HTTPStatus.CREATED)
+        self._expect(call, answer, HTTPStatus.CREATED, username)
         user = self._user(answer)
         if sent.items() - user.items() or user["version"] != 1:
+            self._forget(username)
             raise Fault(f"{username} was created as something else: {user}.")
         self._ledger[username] = user, answer.headers["etag"]
         self.acknowledged["create"] += 1
@@ -117,13 +119,10 @@ class Caller:
         call = Call(counted_as, "GET", _ONE, f"/users/{username}")
         answer, _ = self._settled(call)
         user, etag = self._ledger[username]
-        try:
-            self._expect(call, answer, HTTPStatus.OK)
-            if (self._user(answer), answer.headers.get("etag")) != (user, etag):
-                raise Fault(f"{username} is not what was acknowledged last: {self._user(answer)}.")
-        except Fault:
-            del self._ledger[username]  # it is reported once
-            raise
+        self._expect(call, answer, HTTPStatus.OK, username)
+        if (self._user(answer), answer.headers.get("etag")) != (user, etag):
+            self._forget(username)
+            raise Fault(f"{username} is not what was acknowledged last: {self._user(answer)}.")
 
     def _patch(self, username: str) -> None:
         user, etag = self._ledger[username]
@@ -136,14 +135,11 @@ class Caller:
         if is_doubtful and answer.status == HTTPStatus.PRECONDITION_FAILED:
             # Nobody else changes it: the first try took effect, or the next check finds a fault.
             answer, _ = self._settled(Call(VERIFY, "GET", _ONE, path))
-        try:
-            self._expect(call, answer, HTTPStatus.OK)
-        except Fault:
-            del self._ledger[username]  # what it is now isn't known
-            raise
+        self._expect(call, answer, HTTPStatus.OK, username)
         after = self._user(answer)
         expected = {**user, **wanted, "version": user["version"] + 1}
         if after != {**expected, "updated_at": after["updated_at"]}:
+            self._forget(username)
             raise Fault(f"{username} was changed to something else: {after}.")
         self._ledger[username] = after, answer.headers["etag"]
         self.acknowledged["patch"] += 1
@@ -153,7 +149,7 @@ class Caller:
         call = Call("delete", "DELETE", _ONE, f"/users/{username}", {"If-Match": etag})
         answer, is_doubtful = self._settled(call)
         if not (is_doubtful and answer.status == HTTPStatus.NOT_FOUND):
-            self._expect(call, answer, HTTPStatus.NO_CONTENT)
+            self._expect(call, answer, HTTPStatus.NO_CONTENT, username)
         self._gone.append(username)
         self.acknowledged["delete"] += 1
 
@@ -163,14 +159,29 @@ class Caller:
 
     def _find_email(self, username: str) -> None:
         query = f"?email={username}@example.com"
-        self._listed(Call(VERIFY, "GET", "/users", f"/users{query}"), [username])
+        expected = [username] if username in self._ledger else []  # or its read was a fault
+        self._listed(Call(VERIFY, "GET", "/users", f"/users{query}"), expected)
 
     def _listed(self, call: Call, expected: list[str]) -> None:
         answer, _ = self._settled(call)
         self._expect(call, answer, HTTPStatus.OK)
-        found = json.loads(answer.body)["users"]
-        if found != [self._ledger[name][0] for name in expected if name in self._ledger]:
-            raise Fault(f"A list is not what was acknowledged: {call.path} has {len(found)}.")
+        page = json.loads(answer.body)["users"]
+        found = {user["username"]: user for user in page if user["username"] not in self._unknown}
+        if self._unknown:  # some of them may have been on the page in place of others
+            expected = expected[: len(found)]
+        if list(found) != expected:
+            wrong = sorted(found.keys() ^ set(expected))
+            raise Fault(f"{call.path}: {wrong} are there and should not be, or the other way.")
+        wrong = [name for name, user in found.items() if user != self._ledger[name][0]]
+        for name in wrong:
+            self._forget(name)
+        if wrong:
+            raise Fault(f"{call.path}: {wrong} are not what was acknowledged last.")
+
+    def _forget(self, username: str) -> None:
+        """What it is now isn't known."""
+        self._ledger.pop(username, None)
+        self._unknown.add(username)
 
     def _miss(self, username: str) -> None:
         call = Call(VERIFY, "GET", _ONE, f"/users/{username}")
@@ -193,9 +204,13 @@ class Caller:
                 self._report(f"{call.method} {call.path}: {fault}, by the contract.")
             yield answer
 
-    @staticmethod
-    def _expect(call: Call, answer: Answer, status: HTTPStatus) -> None:
+    def _expect(
+        self, call: Call, answer: Answer, status: HTTPStatus, username: str | None = None
+    ) -> None:
+        """Raises Fault, and forgets the user, unless the status is the expected one."""
         if answer.status != status:
+            if username:
+                self._forget(username)
             said = answer.body[:200].decode(errors="replace")
             raise Fault(f"{call.method} {call.path}: {answer.status}, not {status}. {said}")
 
