@@ -90,8 +90,8 @@ def walk(count: int, status: str | None) -> str:
             raise Failure(f"{len(wrong)} users were not seen once, such as {wrong[0]}.")
         beside = f"{_COMING_AND_GOING} created, {_COMING_AND_GOING} deleted"
         beside += ", not all of them before its end" if still_changing else ", all before its end"
-        # GetItem is the deletes' own.
-        reads = Counter({n: c for n, c in meter.cost.requests.items() if n != "GetItem"})
+        # The others are the writers' own.
+        reads = Counter({n: meter.cost.requests[n] for n in ("Query", "BatchGetItem")})
         return (
             f"| {count:,} | {status or 'all'} | {beside} | {len(lasting):,} of {len(lasting):,} "
             f"| {pages:,} | {sum(reads.values()) / pages:.2f} | {ended - began:.0f} |"
