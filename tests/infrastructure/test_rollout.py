@@ -12,11 +12,11 @@ import pytest
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk.assertions import Template
 
-import constants
 import hook
 from backend.component import Backend
 from backend.rollout.infrastructure import RUNTIME
 from tests.infrastructure.functions import api_function, function_properties, statements_of
+from tests.infrastructure.records import PRODUCTION
 
 ALARM = "AWS::CloudWatch::Alarm"
 ALIAS = "AWS::Lambda::Alias"
@@ -335,5 +335,5 @@ def _only(template: Template, kind: str) -> dict[str, Any]:
 
 
 def _template(context: dict[str, Any], **changes: Any) -> Template:
-    environment = replace(constants.PRODUCTION, **changes)
+    environment = replace(PRODUCTION, **changes)
     return Template.from_stack(Backend(cdk.App(context=context), "Stack", environment=environment))
