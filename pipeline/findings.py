@@ -39,10 +39,15 @@ def accept_findings(stack: cdk.Stack, pipeline: codepipeline.Pipeline) -> None:
                     " account, and has no option for less: keep no others there.",
                     checkov=["CKV_AWS_111"],
                 )
-        elif isinstance(resource, codebuild.CfnProject):
+        elif isinstance(resource, codebuild.CfnProject) and not _has_key(resource):
             accept(
                 resource,
                 "Its output is encrypted with S3's key. A key of the account is made where"
                 " another account has to read it.",
                 nag=["AwsSolutions-CB4"],
             )
+
+
+def _has_key(project: codebuild.CfnProject) -> bool:
+    """Whether it is the account's, as that of all that hand something on then is."""
+    return bool(cdk.Stack.of(project).resolve(project.encryption_key) != "alias/aws/s3")
