@@ -20,6 +20,14 @@ def accept_findings(stack: cdk.Stack, pipeline: codepipeline.Pipeline) -> None:
             nag=["AwsSolutions-S1"],
             checkov=["CKV_AWS_18", "CKV_AWS_21"],
         )
+    if in_regions and pipeline.artifact_bucket.encryption_key:
+        accept(
+            pipeline.role.node.find_child("DefaultPolicy"),
+            "The key of the artifacts in another region has an id that nobody knows before. The CDK"
+            " permits to use any key whose own policy leaves that to IAM: keep no others in the"
+            " pipeline's account.",
+            checkov=["CKV_AWS_111"],
+        )
     for resource in stack.node.find_all():
         # What the pipeline deploys has its own.
         if not isinstance(resource, cdk.CfnResource) or cdk.Stack.of(resource) is not stack:
