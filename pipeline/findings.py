@@ -57,5 +57,5 @@ def accept_findings(stack: cdk.Stack, pipeline: codepipeline.Pipeline) -> None:
 
 
 def _has_key(project: codebuild.CfnProject) -> bool:
-    """Whether it is the account's, as that of all that hand something on then is."""
+    """Whether its output is encrypted with a key of the account, not with S3's."""
     return bool(cdk.Stack.of(project).resolve(project.encryption_key) != "alias/aws/s3")
