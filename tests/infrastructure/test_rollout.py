@@ -212,8 +212,9 @@ def test_the_hook_may_do_just_what_it_does(production: Template, hook_id: str) -
     statements = statements_of(production, properties["Role"]["Fn::GetAtt"][0])
     [report] = [s for s in statements if "codedeploy" in str(s["Action"])]
     assert report["Action"] == "codedeploy:PutLifecycleEventHookExecutionStatus"
-    *start, last = report["Resource"]["Fn::Join"][1][-4:]
-    assert [*start, last] == [":deploymentgroup:", {"Ref": application}, "/", {"Ref": group}]
+    *_, start, of, slash, last = report["Resource"]["Fn::Join"][1]
+    assert start.endswith(":deploymentgroup:")
+    assert [of, slash, last] == [{"Ref": application}, "/", {"Ref": group}]
     assert sorted((s for s in statements if s is not report), key=str) == [
         {
             "Effect": "Allow",
