@@ -1,6 +1,8 @@
 """Deploys the pipeline that tests each commit of the source branch and takes it to production.
 
-./scripts/cdk deploy --app '.venv/bin/python toolchain.py'  once; then it updates itself
+It is deployed once, then it updates itself. By its name, since a second region adds a stack:
+
+./scripts/cdk deploy --app '.venv/bin/python toolchain.py' UserManagementBackend-Toolchain
 """
 
 import json
@@ -71,6 +73,7 @@ class Toolchain(cdk.Stack):
         source = pipelines.CodePipelineSource.connection(
             repository, branch, connection_arn=connection_arn, code_build_clone_output=True
         )
+        has_keys = any(self._is_foreign(e) for wave in waves for e in wave)
         pipeline = pipelines.CodePipeline(
             self,
             "Pipeline",
@@ -79,7 +82,8 @@ class Toolchain(cdk.Stack):
             self_mutation=True,
             cli_version=_version("aws-cdk"),
             cdk_assets_cli_version=_version("cdk-assets"),
-            cross_account_keys=any(self._is_foreign(e) for wave in waves for e in wave),
+            cross_account_keys=has_keys,
+            enable_key_rotation=has_keys,
             use_pipeline_role_for_actions=True,
             code_build_defaults=pipelines.CodeBuildOptions(build_environment=build.ENVIRONMENT),
         )
@@ -95,7 +99,7 @@ class Toolchain(cdk.Stack):
         )
         pipeline.build_pipeline()
         pipeline.pipeline.add_to_role_policy(permission)
-        accept_findings(self, pipeline.pipeline.artifact_bucket)
+        accept_findings(self, pipeline.pipeline)
 
     def _is_foreign(self, environment: constants.Environment) -> bool:
         """Whether artifacts need a key that another account can be given; it costs money."""

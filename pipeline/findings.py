@@ -2,21 +2,32 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 
 from backend.findings import accept
 
 
-def accept_findings(stack: cdk.Stack, artifacts: s3.IBucket) -> None:
+def accept_findings(stack: cdk.Stack, pipeline: codepipeline.Pipeline) -> None:
     """Call it once the pipeline is built."""
-    accept(
-        artifacts,
-        "It holds copies of what is in the repository, for the time of a build; the pipeline's"
-        " runs say who used them, and a version that is lost is built again.",
-        nag=["AwsSolutions-S1"],
-        checkov=["CKV_AWS_18", "CKV_AWS_21"],
-    )
+    # Each other region that it deploys to has a bucket, in a stack of its own.
+    in_regions = [support.replication_bucket for support in pipeline.cross_region_support.values()]
+    for artifacts in (pipeline.artifact_bucket, *in_regions):
+        accept(
+            artifacts,
+            "It holds copies of what is in the repository, for the time of a build; the pipeline's"
+            " runs say who used them, and a version that is lost is built again.",
+            nag=["AwsSolutions-S1"],
+            checkov=["CKV_AWS_18", "CKV_AWS_21"],
+        )
+    if in_regions and pipeline.artifact_bucket.encryption_key:
+        accept(
+            pipeline.role.node.find_child("DefaultPolicy"),
+            "The key of the artifacts in another region has an id that nobody knows before. The CDK"
+            " permits to use any key whose own policy leaves that to IAM: keep no others in the"
+            " pipeline's account.",
+            checkov=["CKV_AWS_111"],
+        )
     for resource in stack.node.find_all():
         # What the pipeline deploys has its own.
         if not isinstance(resource, cdk.CfnResource) or cdk.Stack.of(resource) is not stack:
@@ -36,10 +47,15 @@ def accept_findings(stack: cdk.Stack, artifacts: s3.IBucket) -> None:
                     " account, and has no option for less: keep no others there.",
                     checkov=["CKV_AWS_111"],
                 )
-        elif isinstance(resource, codebuild.CfnProject):
+        elif isinstance(resource, codebuild.CfnProject) and not _has_key(resource):
             accept(
                 resource,
                 "Its output is encrypted with S3's key. A key of the account is made where"
                 " another account has to read it.",
                 nag=["AwsSolutions-CB4"],
             )
+
+
+def _has_key(project: codebuild.CfnProject) -> bool:
+    """Whether its output is encrypted with a key of the account, not with S3's."""
+    return bool(cdk.Stack.of(project).resolve(project.encryption_key) != "alias/aws/s3")

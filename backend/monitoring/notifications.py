@@ -12,6 +12,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from backend.findings import accept
 from backend.monitoring.alarms import Groups
 from backend.monitoring.objectives import Operators
 
@@ -87,10 +88,16 @@ class Notifications(Construct):
         # With a policy of its own, a topic has lost the one that lets its account publish.
         topic.grant_publish(self._cloudwatch)
         for address in addresses:
-            topic.add_subscription(
+            subscription = topic.add_subscription(
                 subscriptions.UrlSubscription(address)
                 if address.startswith("https://")
                 else subscriptions.EmailSubscription(address)
+            )
+            accept(
+                subscription,
+                "The alarm stays red whether or not its message arrives, and is on the dashboard."
+                " Nobody reads messages later from a queue of those that did not.",
+                nag=["Serverless-SNSRedrivePolicy"],
             )
         if not addresses:
             cdk.Annotations.of(topic).add_warning_v2(

@@ -18,6 +18,7 @@ import aws_cdk as cdk
 from aws_cdk.assertions import Template
 
 import app
+import constants
 import toolchain
 
 
@@ -75,10 +76,8 @@ def assemblies(
 ) -> Mapping[str, Path]:
     """Folders of cloud assemblies: each environment's, a developer's, and the toolchain's."""
     syntheses: dict[str, tuple[Callable[[], None], dict[str, str]]] = {
-        "local": (app.main, {"environment": "local"}),
+        **{name: (app.main, {"environment": name}) for name in constants.ENVIRONMENTS},
         "sandbox": (app.main, {}),  # the default
-        "staging": (app.main, {"environment": "staging"}),
-        "production": (app.main, {"environment": "production"}),
         "developer": (app.main, {"developer": "Jane-1"}),
         "toolchain": (toolchain.main, {}),
     }
@@ -91,15 +90,21 @@ def assemblies(
 @pytest.fixture(scope="session")
 def templates(assemblies: Mapping[str, Path]) -> Mapping[str, Template]:
     """Each assembly's template; "stage:NAME" is what the pipeline deploys to an environment."""
+    pipeline = f"{constants.APP_NAME}-Toolchain"
     folders = {
         **assemblies,
         **{
-            f"stage:{folder.name.rpartition('-')[2].lower()}": folder
+            f"stage:{folder.name.removeprefix(f'assembly-{pipeline}-').lower()}": folder
             for folder in assemblies["toolchain"].glob("assembly-*")
         },
     }
     return {
-        name: Template.from_json(json.loads(_only(folder, "*.template.json").read_text()))
+        name: Template.from_json(
+            json.loads(
+                # It has more than one where it deploys to more than one region.
+                _only(folder, f"{pipeline if name == 'toolchain' else '*'}.template.json")
+            )
+        )
         for name, folder in folders.items()
     }
 
@@ -110,6 +115,6 @@ def template(request: pytest.FixtureRequest, templates: Mapping[str, Template]) 
     return templates[request.param]
 
 
-def _only(folder: Path, pattern: str) -> Path:
+def _only(folder: Path, pattern: str) -> str:
     [path] = folder.glob(pattern)
-    return path
+    return path.read_text()

@@ -6,9 +6,9 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Match, Template
 
-import constants
 from backend.component import Backend
 from items import STATUS_INDEX, STATUS_INDEX_KEY, TIME_TO_LIVE
+from tests.infrastructure.records import PRODUCTION
 
 TABLE = "AWS::DynamoDB::GlobalTable"
 KEY = "arn:aws:kms:eu-west-1:111111111111:key/00000000-0000-0000-0000-000000000000"
@@ -232,7 +232,7 @@ def test_another_table_is_adopted_by_its_name(context: dict[str, Any]) -> None:
 
 
 def _template(context: dict[str, Any], **changes: Any) -> Template:
-    environment = replace(constants.PRODUCTION, **changes)
+    environment = replace(PRODUCTION, **changes)
     return Template.from_stack(Backend(cdk.App(context=context), "Stack", environment=environment))
 
 

@@ -4,66 +4,54 @@ cfn-lint is in test_component.py; the CDK's own validation fails every synthesis
 """
 
 import functools
-import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import aws_cdk as cdk
 import pytest
-from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks
 
 import app
 import toolchain
 from tests.infrastructure.conftest import Synthesize
-from tests.scanners import Finding, Report, checkov
+from tests.infrastructure.scanning import (
+    ALWAYS,
+    IN_PRODUCTION,
+    Nagged,
+    accepted_of_checkov,
+    accepted_of_nag,
+    copy_unexcused,
+    nag,
+    resources,
+    whole,
+)
+from tests.scanners import Report, checkov
 
-ALWAYS = (AwsSolutionsChecks, ServerlessChecks)
 PACKS: dict[str, tuple[Any, ...]] = {
     "local": ALWAYS,
     "sandbox": ALWAYS,
     "staging": ALWAYS,
-    "production": (*ALWAYS, NIST80053R5Checks),
+    "production": IN_PRODUCTION,
     "toolchain": ALWAYS,
 }
 
-
-class Nagged(NamedTuple):
-    """A rule of a pack, and the path of the construct."""
-
-    rule: str
-    path: str
-
-
-type Nag = Callable[[str], set[Nagged]]
+type Nag = Callable[..., set[Nagged]]
 
 
 @pytest.fixture
-def nag(synthesize: Synthesize, context: dict[str, Any], tmp_path: Path) -> Nag:
+def nagged(synthesize: Synthesize, tmp_path: Path) -> Nag:
     """Runs an environment's packs."""
 
-    def run(name: str) -> set[Nagged]:
-        with pytest.MonkeyPatch.context() as patch:
-            plain = cdk.App
-
-            def with_packs(**arguments: Any) -> cdk.App:
-                made = plain(**arguments)
-                for pack in PACKS[name]:
-                    cdk.Validations.of(made).add_plugins(pack(made))
-                return made
-
-            patch.setattr(cdk, "App", with_packs)
-            is_toolchain = name == "toolchain"
-            try:
-                synthesize(
-                    toolchain.main if is_toolchain else app.main,
-                    {} if is_toolchain else {"environment": name},
-                    tmp_path / name,
-                )
-            except RuntimeError as failure:
-                if "ValidationFailed" not in str(failure):
-                    raise
-        return _nagged(tmp_path / name / "validation-report.json")
+    def run(name: str, *, unexcused: bool) -> set[Nagged]:
+        main, arguments = (
+            (toolchain.main, {}) if name == "toolchain" else (app.main, {"environment": name})
+        )
+        return nag(
+            functools.partial(synthesize, main, arguments),
+            tmp_path / name,
+            PACKS[name],
+            unexcused=unexcused,
+        )
 
     return run
 
@@ -77,31 +65,30 @@ def scanned(
     for kind in ("as it is", "unexcused"):
         folder = tmp_path_factory.mktemp("templates")
         for name in PACKS:
-            [path] = assemblies[name].glob("*.template.json")
-            template = json.loads(path.read_text())
-            if kind == "unexcused":
-                for resource in template["Resources"].values():
-                    resource.get("Metadata", {}).pop("checkov", None)
-            (folder / f"{name}.json").write_text(json.dumps(template))
+            for path in assemblies[name].glob("*.template.json"):
+                copy = folder / f"{name}.{path.name}"
+                if kind == "unexcused":
+                    copy_unexcused(path, copy)
+                else:
+                    shutil.copy(path, copy)
         reports[kind] = checkov(folder)
     return reports
 
 
 @pytest.mark.parametrize("name", PACKS)
-def test_cdk_nag_finds_nothing(name: str, nag: Nag, assemblies: Mapping[str, Path]) -> None:
-    accepted = _accepted(assemblies[name], PACKS[name])
-    unexcused = nag(name)
-    # All that one rule finds in one policy, as IAM5[Action::...], can be accepted together.
-    assert {found for found in unexcused if _whole(found) not in accepted} == set()
+def test_cdk_nag_finds_nothing(name: str, nagged: Nag, assemblies: Mapping[str, Path]) -> None:
+    accepted = accepted_of_nag(assemblies[name], PACKS[name])
+    found = nagged(name, unexcused=False)
+    assert {finding for finding in found if whole(finding) not in accepted} == set()
 
 
 @pytest.mark.parametrize("name", PACKS)
 def test_cdk_nag_would_find_just_what_is_accepted(
-    name: str, nag: Nag, assemblies: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+    name: str, nagged: Nag, assemblies: Mapping[str, Path]
 ) -> None:
-    monkeypatch.setattr(cdk.Validations, "acknowledge", lambda *_arguments: None)
-    found = {_whole(found) for found in nag(name)}
-    assert found == {_whole(accepted) for accepted in _accepted(assemblies[name], PACKS[name])}
+    found = nagged(name, unexcused=True)
+    accepted = accepted_of_nag(assemblies[name], PACKS[name])
+    assert set(map(whole, found)) == set(map(whole, accepted))
 
 
 def test_checkov_finds_nothing(scanned: dict[str, Report]) -> None:
@@ -112,10 +99,10 @@ def test_checkov_would_find_just_what_is_accepted(
     scanned: dict[str, Report], assemblies: Mapping[str, Path]
 ) -> None:
     accepted = {
-        Finding(entry["id"], f"{name}.json", logical_id)
+        finding
         for name in PACKS
-        for logical_id, resource in _resources(assemblies[name]).items()
-        for entry in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+        for path in assemblies[name].glob("*.template.json")
+        for finding in accepted_of_checkov(path, f"{name}.{path.name}")
     }
     assert set(scanned["unexcused"].failed) == accepted
     assert scanned["as it is"].skipped.keys() == accepted
@@ -125,46 +112,8 @@ def test_checkov_would_find_just_what_is_accepted(
 
 def test_every_acceptance_has_a_reason(assemblies: Mapping[str, Path]) -> None:
     for name in PACKS:
-        for resource in _resources(assemblies[name]).values():
-            metadata = resource.get("Metadata", {})
-            for entry in metadata.get("cdk_nag", {}).get("rules_to_suppress", []):
-                assert len(entry["reason"]) > 40
-
-
-def _nagged(report: Path) -> set[Nagged]:
-    reports = json.loads(report.read_text())["pluginReports"]
-    return {
-        Nagged(violation["ruleName"], construct["constructPath"])
-        for r in reports
-        if r["pluginName"] != "Construct Annotations"  # the app's own warnings
-        for violation in r["violations"]
-        for construct in violation["violatingConstructs"]
-        # What the pipeline deploys: each environment has a row of its own.
-        if "/Backend/" not in construct["constructPath"]
-    }
-
-
-def _whole(found: Nagged) -> Nagged:
-    return found._replace(rule=found.rule.split("[")[0])
-
-
-def _accepted(assembly: Path, packs: tuple[Any, ...]) -> set[Nagged]:
-    prefixes = {
-        AwsSolutionsChecks: "AwsSolutions-",
-        ServerlessChecks: "Serverless-",
-        NIST80053R5Checks: "NIST.800.53.R5-",
-    }
-    wanted = tuple(prefixes[pack] for pack in packs)
-    return {
-        Nagged(entry["id"], resource["Metadata"]["aws:cdk:path"])
-        for resource in _resources(assembly).values()
-        for entry in resource.get("Metadata", {}).get("cdk_nag", {}).get("rules_to_suppress", [])
-        if entry["id"].startswith(wanted)
-    }
-
-
-@functools.cache
-def _resources(assembly: Path) -> dict[str, Any]:
-    [path] = assembly.glob("*.template.json")
-    resources: dict[str, Any] = json.loads(path.read_text())["Resources"]
-    return resources
+        for path in assemblies[name].glob("*.template.json"):
+            for resource in resources(path).values():
+                metadata = resource.get("Metadata", {})
+                for entry in metadata.get("cdk_nag", {}).get("rules_to_suppress", []):
+                    assert len(entry["reason"]) > 40

@@ -18,6 +18,7 @@ from items import STATUS_INDEX
 from localcloud.install import ROOT
 from tests.infrastructure.dashboard import picture
 from tests.infrastructure.functions import api_function
+from tests.infrastructure.records import PRODUCTION
 
 ALARM = "AWS::CloudWatch::Alarm"
 COMPOSITE = "AWS::CloudWatch::CompositeAlarm"
@@ -301,14 +302,14 @@ def test_operators_need_objectives(context: dict[str, Any]) -> None:
 
 
 def test_an_objective_is_data(context: dict[str, Any]) -> None:
-    assert constants.PRODUCTION.objectives
-    objectives = replace(constants.PRODUCTION.objectives, available_percent=99.99)
+    assert PRODUCTION.objectives
+    objectives = replace(PRODUCTION.objectives, available_percent=99.99)
     expression = _expression(_template(context, objectives=objectives), "AvailabilityBurn144Short")
     assert _compute(expression, requests=10_000, failed=1) == pytest.approx(1)
 
 
 def _template(context: dict[str, Any], **changes: Any) -> Template:
-    environment = replace(constants.PRODUCTION, **changes)
+    environment = replace(PRODUCTION, **changes)
     return Template.from_stack(Backend(cdk.App(context=context), "Stack", environment=environment))
 
 

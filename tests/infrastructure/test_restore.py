@@ -10,9 +10,10 @@ import pytest
 from moto import mock_aws
 
 import items
-from constants import ENVIRONMENTS, PRODUCTION
+from constants import ENVIRONMENTS
 from operations import restore, tables
 from operations.tables import Backup, PointInTime, Settings
+from tests.infrastructure.records import PRODUCTION
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -31,6 +32,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Call
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setitem(ENVIRONMENTS, "production", PRODUCTION)
     made: list[Call] = []
 
     def note(_: "DynamoDBClient", origin: Origin, name: str, settings: Settings) -> None:

@@ -12,11 +12,11 @@ import pytest
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk.assertions import Template
 
-import constants
 import hook
 from backend.component import Backend
 from backend.rollout.infrastructure import RUNTIME
 from tests.infrastructure.functions import api_function, function_properties, statements_of
+from tests.infrastructure.records import PRODUCTION
 
 ALARM = "AWS::CloudWatch::Alarm"
 ALIAS = "AWS::Lambda::Alias"
@@ -212,8 +212,9 @@ def test_the_hook_may_do_just_what_it_does(production: Template, hook_id: str) -
     statements = statements_of(production, properties["Role"]["Fn::GetAtt"][0])
     [report] = [s for s in statements if "codedeploy" in str(s["Action"])]
     assert report["Action"] == "codedeploy:PutLifecycleEventHookExecutionStatus"
-    *start, last = report["Resource"]["Fn::Join"][1][-4:]
-    assert [*start, last] == [":deploymentgroup:", {"Ref": application}, "/", {"Ref": group}]
+    *_, start, of, slash, last = report["Resource"]["Fn::Join"][1]
+    assert start.endswith(":deploymentgroup:")
+    assert [of, slash, last] == [{"Ref": application}, "/", {"Ref": group}]
     assert sorted((s for s in statements if s is not report), key=str) == [
         {
             "Effect": "Allow",
@@ -335,5 +336,5 @@ def _only(template: Template, kind: str) -> dict[str, Any]:
 
 
 def _template(context: dict[str, Any], **changes: Any) -> Template:
-    environment = replace(constants.PRODUCTION, **changes)
+    environment = replace(PRODUCTION, **changes)
     return Template.from_stack(Backend(cdk.App(context=context), "Stack", environment=environment))

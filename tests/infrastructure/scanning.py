@@ -1,0 +1,121 @@
+"""What cdk-nag and cfn-lint find in what the programs synthesize, and what the code accepts."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aws_cdk as cdk
+import pytest
+from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks
+
+from localcloud.install import PYTHON
+from tests.scanners import Finding
+
+ALWAYS = (AwsSolutionsChecks, ServerlessChecks)
+IN_PRODUCTION = (*ALWAYS, NIST80053R5Checks)
+_PREFIXES = {
+    AwsSolutionsChecks: "AwsSolutions-",
+    ServerlessChecks: "Serverless-",
+    NIST80053R5Checks: "NIST.800.53.R5-",
+}
+
+
+class Nagged(NamedTuple):
+    """A rule of a pack, and the path of the construct."""
+
+    rule: str
+    path: str
+
+
+def nag(
+    synthesize: Callable[[Path], None], folder: Path, packs: Iterable[Any], *, unexcused: bool
+) -> set[Nagged]:
+    """What the packs find while the folder is filled.
+
+    unexcused: also what the code accepts.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        plain = cdk.App
+
+        def with_packs(**arguments: Any) -> cdk.App:
+            made = plain(**arguments)
+            for pack in packs:
+                cdk.Validations.of(made).add_plugins(pack(made))
+            return made
+
+        patch.setattr(cdk, "App", with_packs)
+        if unexcused:
+            patch.setattr(cdk.Validations, "acknowledge", lambda *_arguments: None)
+        try:
+            synthesize(folder)
+        except RuntimeError as failure:
+            if "ValidationFailed" not in str(failure):
+                raise
+    return _nagged(folder / "validation-report.json")
+
+
+def _nagged(report: Path) -> set[Nagged]:
+    reports = json.loads(report.read_text())["pluginReports"]
+    return {
+        Nagged(violation["ruleName"], construct["constructPath"])
+        for r in reports
+        if r["pluginName"] != "Construct Annotations"  # the app's own warnings
+        for violation in r["violations"]
+        for construct in violation["violatingConstructs"]
+        # What the pipeline deploys: each environment has a row of its own.
+        if "/Backend/" not in construct["constructPath"]
+    }
+
+
+def whole(found: Nagged) -> Nagged:
+    """All that one rule finds in one policy, as IAM5[Action::...], can be accepted together."""
+    return found._replace(rule=found.rule.split("[")[0])
+
+
+def accepted_of_nag(assembly: Path, packs: Iterable[Any]) -> set[Nagged]:
+    """What the code accepts of the packs, in the stacks of an assembly."""
+    wanted = tuple(_PREFIXES[pack] for pack in packs)
+    return {
+        Nagged(entry["id"], resource["Metadata"]["aws:cdk:path"])
+        for path in assembly.glob("*.template.json")
+        for resource in resources(path).values()
+        for entry in resource.get("Metadata", {}).get("cdk_nag", {}).get("rules_to_suppress", [])
+        if entry["id"].startswith(wanted)
+    }
+
+
+def accepted_of_checkov(template: Path, file: str) -> set[Finding]:
+    """What the code accepts of checkov, in a template that it is shown as the file."""
+    return {
+        Finding(entry["id"], file, logical_id)
+        for logical_id, resource in resources(template).items()
+        for entry in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    }
+
+
+def copy_unexcused(template: Path, copy: Path) -> None:
+    """Without anything that checkov is told to skip."""
+    content = json.loads(template.read_text())
+    for resource in content["Resources"].values():
+        resource.get("Metadata", {}).pop("checkov", None)
+    copy.write_text(json.dumps(content))
+
+
+def resources(template: Path) -> dict[str, Any]:
+    """By logical id."""
+    found: dict[str, Any] = json.loads(template.read_text())["Resources"]
+    return found
+
+
+def cfn_lint(templates: Iterable[Path]) -> str:
+    """What it finds; nothing if all is well."""
+    # W3005: the CDK itself writes a DependsOn where a reference implies it already.
+    command = [str(PYTHON.with_name("cfn-lint")), "--ignore-checks", "W3005", "--"]
+    done = subprocess.run(
+        [*command, *map(str, templates)], check=False, capture_output=True, text=True
+    )
+    found = done.stdout + done.stderr
+    assert bool(done.returncode) == bool(found), found
+    return found
