@@ -27,6 +27,16 @@ def accept(
             _add(resource, "checkov", "skip", [_entry(r, comment=reason) for r in checkov])
 
 
+def accept_inline_policy(policy: IConstruct) -> None:
+    """For the policy that the CDK makes for one role's permissions."""
+    accept(
+        policy,
+        "The policy is for this one role, names each action, and goes with the role. A managed"
+        " policy could be attached to others.",
+        nag=["NIST.800.53.R5-IAMNoInlinePolicy"],
+    )
+
+
 def _entry(rule: str, **why: str) -> dict[str, str]:
     return {"id": rule, **why}
 

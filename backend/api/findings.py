@@ -5,7 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
-from backend.findings import accept
+from backend.findings import accept, accept_inline_policy
 
 
 def accept_findings(function: lambda_.Function, role: iam.Role) -> None:
@@ -43,12 +43,7 @@ def accept_findings(function: lambda_.Function, role: iam.Role) -> None:
         checkov=["CKV_AWS_173"],
     )
     policy = role.node.find_child("DefaultPolicy")
-    accept(
-        policy,
-        "The policy is for this one role, names each action, and goes with the role. A managed"
-        " policy could be attached to others.",
-        nag=["NIST.800.53.R5-IAMNoInlinePolicy"],
-    )
+    accept_inline_policy(policy)
     accept(
         policy,
         "X-Ray has no resources to name: what Lambda sends for its traces can be permitted for all"

@@ -9,7 +9,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from backend.findings import accept
+from backend.findings import accept, accept_inline_policy
 from backend.identity import permissions
 
 _PASSWORD_LENGTH: Final = 16
@@ -130,12 +130,7 @@ class Identity(Construct):
         ):
             role.add_to_policy(statement)
         policy = role.node.find_child("DefaultPolicy")
-        accept(
-            policy,
-            "The policy is for this one role, names each action, and goes with the role. A managed"
-            " policy could be attached to others.",
-            nag=["NIST.800.53.R5-IAMNoInlinePolicy"],
-        )
+        accept_inline_policy(policy)
         accept(
             policy,
             "It names the stack, whose API and pool have ids that nobody knows before.",

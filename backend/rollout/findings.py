@@ -7,7 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
 from backend.api.findings import accept_log_findings
-from backend.findings import accept
+from backend.findings import accept, accept_inline_policy
 
 # The CDK attaches it to the deployment group's role.
 _POLICY: Final = "service-role/AWSCodeDeployRoleForLambdaLimited"
@@ -62,12 +62,7 @@ def _accept_roles(hook: lambda_.Function, group: codedeploy.LambdaDeploymentGrou
     of_hook = hook.role.node.find_child("DefaultPolicy")
     of_group = group.role.node.find_child("DefaultPolicy")
     for policy in (of_hook, of_group):
-        accept(
-            policy,
-            "The policy is for this one role, names each action, and goes with the role. A managed"
-            " policy could be attached to others.",
-            nag=["NIST.800.53.R5-IAMNoInlinePolicy"],
-        )
+        accept_inline_policy(policy)
     accept(
         of_hook,
         "All versions of one function, since IAM may learn of a permission for a new one later than"
