@@ -1,6 +1,6 @@
 """./scripts/benchmark: what this project's function costs, beside its peers.
 
-Without arguments it takes some twenty minutes and writes docs/benchmarks.md, its picture and
+Without arguments it takes some ten minutes and writes docs/benchmarks.md, its picture and
 benchmarks/ratios.json. docs/benchmarks.md says what is measured, and how.
 """
 

@@ -8,7 +8,6 @@ import hashlib
 import http.client
 import socket
 import ssl
-import threading
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
+
+from benchmarks.runtime.servers import running
 
 _JSON: Final = "application/x-amz-json-1.0"
 
@@ -66,13 +67,8 @@ class Stub:
     @contextmanager
     def serving(self) -> Iterator["Stub"]:
         """Serves for as long as it is entered."""
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
+        with running(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
 
     def ask(self, operation: str, request: bytes, authorization: str) -> tuple[int, bytes]:
         """Status and body of the answer to a request."""

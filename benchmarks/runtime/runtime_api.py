@@ -5,13 +5,14 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import json
 import queue
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
+
+from benchmarks.runtime.servers import running
 
 _PREFIX: Final = "/2018-06-01/runtime"
 _TIMEOUT_MS: Final = 20_000
@@ -56,14 +57,11 @@ class RuntimeAPI:
     @contextmanager
     def serving(self) -> Iterator["RuntimeAPI"]:
         """Serves for as long as it is entered."""
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._events.put(None)
-            self._server.shutdown()
-            self._server.server_close()
+        with running(self._server):
+            try:
+                yield self
+            finally:
+                self._events.put(None)
 
     def await_next(self, is_alive: Callable[[], bool], seconds: float) -> float:
         """Until the function asks for an event; the clock when it did. Raises FunctionFailed."""
