@@ -57,7 +57,7 @@ def _python(archive: Path) -> list[Component]:
     components = []
     for distribution in importlib.metadata.distributions(path=[str(archive)]):
         name = canonicalize_name(distribution.name)
-        wheel = _wheel(distribution, name, locked)
+        wheel = installed_wheel(distribution, locked)
         components.append(
             _component(
                 PackageURL("pypi", None, name, distribution.version),
@@ -69,10 +69,14 @@ def _python(archive: Path) -> list[Component]:
     return components
 
 
-def _wheel(
-    distribution: importlib.metadata.Distribution, name: str, locked: list[dict[str, Any]]
+def installed_wheel(
+    distribution: importlib.metadata.Distribution, locked: list[dict[str, Any]]
 ) -> dict[str, str]:
-    """The one of a package's wheels that was installed: it says its tags."""
+    """The `url` and `hash` of the wheel that it was installed from: it says its tags.
+
+    locked: uv.lock's packages. Raises RuntimeError when they have none, or several, such wheels.
+    """
+    name = canonicalize_name(distribution.name)
     lines = (distribution.read_text("WHEEL") or "").splitlines()
     tags = {
         tag

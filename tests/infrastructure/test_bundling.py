@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import importlib.util
 import marshal
 import os
@@ -14,9 +15,6 @@ import pytest
 from backend.api import bundling, pruning
 from backend.api.bundling import HOST, LAMBDA_ARM64, RUNTIME, Asset, Platform
 from localcloud.install import ROOT
-
-# Of an ELF file's header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
-AARCH64 = 183
 
 UNCHECKED_HASH = 0b01
 MEGABYTE = 1_000_000
@@ -178,12 +176,22 @@ def test_bytecode_is_loaded_without_a_look_at_its_source(asset: Path) -> None:
         assert code.co_filename == f"/var/task/{path.relative_to(asset).as_posix()}"
 
 
-def test_the_asset_for_lambda_runs_on_arm(tmp_path: Path) -> None:
-    asset = _unpack(bundling.build(RUNTIME, LAMBDA_ARM64), tmp_path)
-    [library] = (asset / "jsonschema_rs").glob("*.so")
-    header = library.read_bytes()[:20]
-    assert header[:4] == b"\x7fELF"
-    assert int.from_bytes(header[18:20], "little") == AARCH64
+@pytest.mark.parametrize("architecture", ["aarch64", "x86_64"])
+def test_of_a_native_package_it_takes_the_wheel_for_the_platform(
+    architecture: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # None ships today; what the package is doesn't matter, so nothing of it is pruned.
+    monkeypatch.setattr(pruning, "prune", lambda _: None)
+    wheels = [_make_wheel(tmp_path, name) for name in ("aarch64", "x86_64")]
+    hashes = " ".join(
+        f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}" for wheel in wheels
+    )
+    (source / "requirements.txt").write_text(
+        f"--no-index\n--find-links {tmp_path.as_uri()}\nnative==1 {hashes}\n"
+    )
+    platform = Platform(architecture, f"{architecture}-manylinux_2_28")
+    with zipfile.ZipFile(bundling.fetch_dependencies(source, platform, cache=tmp_path)) as archive:
+        assert archive.read("native.so").decode() == architecture
 
 
 def test_the_asset_for_this_machine_starts_on_it(tmp_path: Path) -> None:
@@ -291,7 +299,22 @@ def test_bytecode_for_another_python_is_not_built(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_asset_stays_small() -> None:
-    assert bundling.build(RUNTIME, LAMBDA_ARM64).path.stat().st_size < 15 * MEGABYTE
+    assert bundling.build(RUNTIME, LAMBDA_ARM64).path.stat().st_size < 4 * MEGABYTE
+
+
+def _make_wheel(folder: Path, architecture: str) -> Path:
+    tag = f"cp313-cp313-manylinux_2_28_{architecture}"
+    path = folder / f"native-1-{tag}.whl"
+    information = {
+        "METADATA": "Metadata-Version: 2.1\nName: native\nVersion: 1\n",
+        "WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n",
+        "RECORD": "native.so,,\n",
+    }
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("native.so", architecture)
+        for name, content in information.items():
+            wheel.writestr(f"native-1.dist-info/{name}", content)
+    return path
 
 
 def _unpack(asset: Asset, folder: Path) -> Path:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import re
+import tomllib
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from packaging.utils import canonicalize_name
+from packaging.tags import sys_tags
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from backend.api import bundling
 from backend.api.bundling import LAMBDA_ARM64, RUNTIME
@@ -103,7 +105,13 @@ def test_each_has_its_licence_and_the_hash_that_is_locked(document: Mapping[str,
             assert (digest["alg"], len(digest["content"])) == ("SHA-512", 128)
 
 
-def test_of_several_wheels_it_names_the_one_for_lambda(document: Mapping[str, Any]) -> None:
-    [rust] = (c for c in document["components"] if c["name"] == "jsonschema-rs")
-    [reference] = rust["externalReferences"]
-    assert re.search(r"manylinux\S*_aarch64\.whl$", reference["url"])
+def test_of_several_wheels_it_names_the_one_that_was_installed() -> None:
+    locked = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    [wheels] = (package["wheels"] for package in locked if package["name"] == "jsonschema-rs")
+    assert len(wheels) > 5
+    native = importlib.metadata.distribution("jsonschema-rs")
+    wheel = sbom.installed_wheel(native, locked)
+    tags = parse_wheel_filename(wheel["url"].rpartition("/")[2])[3]
+    assert not tags.isdisjoint(sys_tags())
+    with pytest.raises(RuntimeError, match="jsonschema-rs was installed from none"):
+        sbom.installed_wheel(native, [])

@@ -4,11 +4,8 @@ import base64
 import hashlib
 import json
 import re
-from functools import cache
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
-
-from jsonschema_rs import Draft202012Validator
 
 from errors import MalformedRequest
 from parsing import validator
@@ -18,6 +15,7 @@ from users import Listing
 _VERSION: Final = 1
 _CHECKSUM_BYTES: Final = 8
 
+_is_parameter = {name: validator(schema) for name, schema in LIST_PARAMETERS.items()}
 _integer = re.compile("[1-9][0-9]{0,8}")
 
 
@@ -48,7 +46,7 @@ def read_listing(query: str) -> Listing:
     parameters = read_query(query, frozenset(LIST_PARAMETERS))
     for name, value in parameters.items():
         is_integer = name == "limit" and _integer.fullmatch(value) is not None
-        if not _validator(name).is_valid(int(value) if is_integer else value):
+        if not _is_parameter[name](int(value) if is_integer else value):
             raise MalformedRequest(f"Send {name} as {LIST_PARAMETERS[name]['description']}.")
     listing = Listing(
         limit=int(parameters.get("limit") or LIST_PARAMETERS["limit"]["default"]),
@@ -71,11 +69,6 @@ def next_page(listing: Listing, last_username: str) -> tuple[str, str]:
         "cursor": cursor,
     }
     return cursor, "/users?" + urlencode({n: v for n, v in parameters.items() if v})
-
-
-@cache
-def _validator(name: str) -> Draft202012Validator:
-    return validator(LIST_PARAMETERS[name])
 
 
 def _make_cursor(username: str, listing: Listing) -> str:

@@ -15,7 +15,8 @@ ATTRIBUTE_NAME_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
 
 _LETTER_OR_DIGIT = "[A-Za-z0-9]"
 _DOMAIN_LABEL = f"{_LETTER_OR_DIGIT}(?:[A-Za-z0-9-]{{0,61}}{_LETTER_OR_DIGIT})?"
-_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+# The $ is escaped because fastjsonschema takes one for the end, in a set of characters, too.
+_ATOM = "[A-Za-z0-9!#\\$%&'*+/=?^_`{|}~-]+"
 _LANGUAGE = "(?:[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})"
 _VARIANT = "(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3})"
 # RFC 5646, section 2.1: the tags that its grammar lists one by one, in any case like all others.

@@ -1,0 +1,120 @@
+"""The schema means the same to what validates with it as to everybody else."""
+
+import itertools
+import re
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import parsing
+import schema
+from schema import Schema
+
+# What fastjsonschema looks at; it takes no notice of others.
+ENFORCED = {
+    *("type", "enum", "format", "pattern", "minLength", "maxLength", "minimum", "maximum"),
+    *("propertyNames", "additionalProperties", "maxProperties"),
+}
+EXPLAINED = {"description", "default"}
+# Any takes a tenth of a millisecond.
+SECONDS = 2
+
+SCHEMAS: dict[str, Schema] = {
+    "username": schema.USERNAME,
+    **schema.WRITABLE,
+    **{f"?{name}": parameter for name, parameter in schema.LIST_PARAMETERS.items()},
+}
+each = pytest.mark.parametrize("definition", SCHEMAS.values(), ids=SCHEMAS)
+with_pattern = pytest.mark.parametrize(
+    "definition",
+    [d for d in SCHEMAS.values() if "pattern" in d],
+    ids=[name for name, d in SCHEMAS.items() if "pattern" in d],
+)
+
+# Infinite numbers are no matter of the schema: test_parsing.py has them.
+_NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+_SCALARS = st.none() | st.booleans() | _NUMBERS | st.text(max_size=300)
+
+
+def nested(definition: Any) -> Iterator[Schema]:
+    yield definition
+    for keyword in ("propertyNames", "additionalProperties"):
+        if keyword in definition:
+            yield from nested(definition[keyword])
+
+
+def agree(definition: Schema, value: Any) -> bool:
+    """Whether both find the value valid, or both not."""
+    judge = jsonschema_rs.Draft202012Validator(
+        definition, formats=parsing.FORMATS, validate_formats=True
+    )
+    return parsing.validator(definition)(value) == judge.is_valid(value)
+
+
+@each
+def test_what_validates_knows_each_keyword_and_each_format(definition: Schema) -> None:
+    for part in nested(definition):
+        assert part.keys() <= ENFORCED | EXPLAINED
+        assert part.get("format") in {None, *parsing.FORMATS}
+
+
+@each
+@settings(deadline=None, max_examples=100)
+@given(data=st.data())
+def test_any_value_is_as_valid_as_another_library_finds_it(
+    definition: Schema, data: st.DataObject
+) -> None:
+    names = _SCALARS if "enum" not in definition else st.sampled_from(definition["enum"])
+    value = data.draw(
+        _SCALARS
+        | names
+        | st.lists(_SCALARS, max_size=2)
+        | st.dictionaries(st.text(max_size=3) | st.text("aZ0_-", max_size=70), _SCALARS, max_size=3)
+        | st.dictionaries(st.text("ab", min_size=3, max_size=8), _SCALARS, min_size=49, max_size=52)
+    )
+    assert agree(definition, value)
+
+
+@with_pattern
+@settings(deadline=None, max_examples=200)
+@given(data=st.data())
+def test_a_text_is_as_valid_as_another_library_finds_it(
+    definition: Schema, data: st.DataObject
+) -> None:
+    without_lookahead = re.sub(r"\(\?=[^)]*\)", "", definition["pattern"])
+    text = data.draw(st.from_regex(re.compile(without_lookahead)))
+    at = data.draw(st.integers(0, len(text)))
+    inserted = data.draw(
+        st.sampled_from(["", "\n", "a", "-", ".", "@", "é", "\x00", "$", "a" * 260])
+    )
+    assert agree(definition, text[:at] + inserted + text[at:])
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    def ring(_signal: int, _frame: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@with_pattern
+@pytest.mark.usefixtures("alarm")
+def test_no_text_takes_long(definition: Schema) -> None:
+    # Python's expressions can take exponential time, on what nearly matches.
+    is_valid = parsing.validator(definition)
+    is_valid("")
+    parts = ["".join(unit) for n in (1, 2, 3) for unit in itertools.product("a1.-@", repeat=n)]
+    parts += ["-abc", "abcde-", "a-ab", "ab-a", "-x-ab", "a" * 62 + ".", "a" * 61 + "-"]
+    for begin, part in itertools.product(["", "a", "a@", "+"], parts):
+        longest = (begin + part * definition["maxLength"])[: definition["maxLength"] - 1]
+        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        assert not is_valid(longest + "\n")
