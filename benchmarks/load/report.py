@@ -5,7 +5,7 @@ import math
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from benchmarks.load import chart
@@ -13,7 +13,8 @@ from benchmarks.load.caller import MIX, USERS
 from benchmarks.load.memory import (
     CLOUD_BYTES_A_REQUEST,
     PARTS,
-    WORKER_SHARE,
+    WORKER_BYTES_A_REQUEST,
+    WORKERS_SHARE,
     Growth,
     Sample,
 )
@@ -120,24 +121,28 @@ def _percentile(times: Sequence[float], share: float) -> float:
 
 
 def _memory(outcome: Outcome) -> list[str]:
-    before, after = outcome.growth.cloud
-    workers = outcome.growth.workers.values()
-    rows = []
-    if workers:
-        worst = max(workers, key=lambda worker: worker[1] / worker[0])
-        rows = [
-            f"| {len(workers)} workers of the function, together | {_sum(workers, 0):.0f} "
-            f"| {_sum(workers, 1):.0f} | |",
-            f"| the one of them that grew most | {worst[0] / _MB:.1f} | {worst[1] / _MB:.1f} "
-            f"| + {WORKER_SHARE:.0%} |",
-        ]
-    each = (after - before) / max(1, outcome.requests_between())
+    requests = outcome.requests_between()
+    workers = outcome.growth.workers
     return [
-        *rows,
-        f"| the emulator: {each:,.0f} bytes a request | {before / _MB:.0f} | {after / _MB:.0f} "
-        f"| {CLOUD_BYTES_A_REQUEST:,} bytes a request |",
+        _growth(
+            f"{len(workers)} workers of the function",
+            outcome.growth.together(),
+            requests,
+            f"+ {WORKERS_SHARE:.0%}, and {WORKER_BYTES_A_REQUEST} bytes a request",
+        ),
+        _growth(
+            "the emulator",
+            outcome.growth.cloud,
+            requests,
+            f"{CLOUD_BYTES_A_REQUEST:,} bytes a request",
+        ),
     ]
 
 
-def _sum(workers: Iterable[tuple[float, float]], part: int) -> float:
-    return sum(worker[part] for worker in workers) / _MB
+def _growth(what: str, sizes: tuple[float, float], requests: int, limit: str) -> str:
+    before, after = sizes
+    each = (after - before) / max(1, requests)
+    return (
+        f"| {what}: {each:,.0f} bytes a request | {before / _MB:.0f} | {after / _MB:.0f} "
+        f"| {limit} |"
+    )

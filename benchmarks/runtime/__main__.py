@@ -9,7 +9,7 @@ import platform
 import sys
 from typing import Final
 
-from benchmarks.runtime import ratios, report, times, workbench
+from benchmarks.runtime import memory, ratios, report, times, workbench
 from benchmarks.runtime.instructions import require_valgrind
 from benchmarks.runtime.subjects import FLOOR, OURS, SUBJECTS
 from localcloud.progress import Failure, explain, say
@@ -31,7 +31,8 @@ def main() -> None:
     group.add_argument(
         "--check",
         action="store_true",
-        help=f"only whether it is slower than benchmarks/ratios.json says: then ends with {_WORSE}",
+        help=f"only whether it is slower than benchmarks/ratios.json says, or its memory grows: "
+        f"then ends with {_WORSE}",
     )
     options = parser.parse_args()
     try:
@@ -48,7 +49,9 @@ def main() -> None:
 def _check() -> int:
     with workbench.place() as (where, folder, certificates):
         prepared = workbench.prepare(where, folder, certificates, (FLOOR, OURS))
+        [_, ours] = prepared
         counts = workbench.count(where, folder, prepared, ("get", "create"), _REQUESTS)
+        sizes = memory.measure(where, ours)
     measured = ratios.ratios(counts[OURS.name], counts[FLOOR.name])
     sentence, is_worse = ratios.compared(measured, ratios.read())
     if is_worse:
@@ -58,6 +61,10 @@ def _check() -> int:
         )
         return _WORSE
     say(f"Not slower than committed: {sentence}.")
+    if sizes.has_grown:
+        say(f"Its memory grows: {sizes}. Find what it keeps of each request.")
+        return _WORSE
+    say(f"Its memory stays: {sizes}.")
     return 0
 
 
@@ -72,8 +79,10 @@ def _measure(*, is_quick: bool) -> None:
             requests=200 if is_quick else times.REQUESTS,
         )
         counts = workbench.count(where, folder, prepared, _CALLS, 5 if is_quick else _REQUESTS)
+        [ours] = (one for one in prepared if one.subject == OURS)
+        sizes = None if is_quick else memory.measure(where, ours)
     assets = {one.subject.name: one.asset for one in prepared}
-    result = report.Report(subjects, assets, counts, spent)
+    result = report.Report(subjects, assets, counts, spent, sizes)
     if is_quick:
         sys.stdout.write(report.tables(result))
         return

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from benchmarks.runtime.memory import LATER, TOLERANCE, Sizes
 from benchmarks.runtime.subjects import FLOOR, OURS, USUAL, Asset
-from benchmarks.runtime.times import Times
+from benchmarks.runtime.times import REQUESTS, Times
 
 # A Rust client answers the cookbook's shape; the others use botocore.
 _WITHOUT_BOTOCORE = ("cookbook",)
@@ -27,6 +28,7 @@ def goals(
     counts: Mapping[str, Mapping[str, float]],
     times: Mapping[str, Times],
     assets: Mapping[str, Asset],
+    sizes: Sizes | None,
 ) -> Iterator[Goal]:
     """Those about subjects that were measured."""
     cold = {name: phases["init"] + phases["first"] for name, phases in counts.items()}
@@ -50,4 +52,7 @@ def goals(
         best = min(counts[name][call] for name in peers)
         yield Goal(f"warm {call}, stretch: of the best peer", 1, ours / best)
     yield Goal("memory: of F's", 0.9, times[OURS.name].rss / times[FLOOR.name].rss)
+    if sizes:
+        what = f"memory after {LATER:,} requests: of that after {REQUESTS:,}"
+        yield Goal(what, 1 + TOLERANCE, sizes.later / sizes.settled)
     yield Goal("the archive, in MB", 8, assets[OURS.name].zipped / 1e6)

@@ -11,6 +11,7 @@ from benchmarks.marks import commit, processor, put_between, said
 from benchmarks.runtime import chart
 from benchmarks.runtime.calls import PAGE_SIZE
 from benchmarks.runtime.goals import goals
+from benchmarks.runtime.memory import Sizes
 from benchmarks.runtime.subjects import FLOOR, Asset, Subject, versions
 from benchmarks.runtime.times import REQUESTS, Times
 from localcloud.install import ROOT
@@ -26,13 +27,14 @@ _SHOWN_PARTS: Final = 5
 class Report(NamedTuple):
     """All that was measured; what is by subject is by its name.
 
-    counts: instructions of init, first, and each call.
+    counts: instructions of init, first, and each call. sizes: of this project's, if measured.
     """
 
     subjects: Sequence[Subject]
     assets: Mapping[str, Asset]
     counts: Mapping[str, Mapping[str, float]]
     times: Mapping[str, Times]
+    sizes: Sizes | None
 
 
 def write(report: Report) -> None:
@@ -76,7 +78,7 @@ def tables(report: Report) -> str:
             *(
                 f"| {goal.what} | {goal.limit:g} | {goal.figure:.2f} "
                 f"| {'met' if goal.is_met else 'not met'} |"
-                for goal in goals(report.counts, report.times, report.assets)
+                for goal in goals(report.counts, report.times, report.assets, report.sizes)
             ),
             "",
         ]

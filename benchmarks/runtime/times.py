@@ -75,7 +75,7 @@ def measure(
             if not done % (4 * _TURN):
                 say(f"  warm requests to each: {done:,} of {requests:,}")
         for one, function in functions:
-            times[one.subject.name].rss = _rss(function.pid)
+            times[one.subject.name].rss = resident(function.pid)
     return times
 
 
@@ -115,7 +115,8 @@ def _cpu_ms(pid: int) -> float:
     return time.clock_gettime_ns((~pid << 3) | 2) / 1e6
 
 
-def _rss(pid: int) -> float:
+def resident(pid: int) -> float:
+    """A process's memory, in megabytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     [kilobytes] = re.findall(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
     return int(kilobytes) / 1024

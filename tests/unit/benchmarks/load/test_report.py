@@ -35,7 +35,8 @@ def test_text() -> None:
     assert "no answers were wrong" in lines[0]
     assert "| get | 6,000 | 49 | 98 | 200: 6,000 |" in lines
     assert "| patch | 2 | 40 | 35000 | 503: 1, none: 1 |" in lines
-    assert "| the one of them that grew most | 60.0 | 61.0 | + 3% |" in lines
+    limit = "+ 3%, and 500 bytes a request"
+    assert f"| 1 workers of the function: 208 bytes a request | 60 | 61 | {limit} |" in lines
 
 
 def test_requests_between_the_middles_of_the_second_and_the_last_part() -> None:
@@ -46,7 +47,7 @@ def test_requests_between_the_middles_of_the_second_and_the_last_part() -> None:
     ("bad", "said"),
     [
         (outcome(faults=("A patch is lost.",)), "A patch is lost."),
-        (outcome(growth=LEAK), "worker 7 grew from 60.0 to 70.0 MB"),
+        (outcome(growth=LEAK), "workers grew from 60 to 70 MB"),
     ],
 )
 def test_what_is_wrong_is_said(bad: report.Outcome, said: str) -> None:

@@ -7,6 +7,7 @@ from benchmarks import marks
 from benchmarks.runtime import report
 from benchmarks.runtime.goals import goals
 from benchmarks.runtime.instructions import require_valgrind, total
+from benchmarks.runtime.memory import Sizes
 from benchmarks.runtime.subjects import FLOOR, OURS, SUBJECTS, Asset
 from benchmarks.runtime.times import Times
 from localcloud.progress import Failure
@@ -32,7 +33,7 @@ def measured() -> report.Report:
         )
     asset = Asset(Path(), 9_000_000, 20_000_000, {"botocore": 19_000_000, "own": 1_000_000})
     assets = {subject.name: asset for subject in SUBJECTS}
-    return report.Report(SUBJECTS, assets, counts, times)
+    return report.Report(SUBJECTS, assets, counts, times, Sizes(40.0, 40.4))
 
 
 def test_each_subject_has_a_row_in_each_table(measured: report.Report) -> None:
@@ -56,10 +57,14 @@ def test_what_a_subject_does_not_have_is_not_a_figure(measured: report.Report) -
 
 
 def test_goals_are_ratios_of_one_run(measured: report.Report) -> None:
-    found = {goal.what: goal for goal in goals(measured.counts, measured.times, measured.assets)}
+    found = {
+        goal.what: goal
+        for goal in goals(measured.counts, measured.times, measured.assets, measured.sizes)
+    }
     assert (found["init + first: of F"].figure, found["init + first: of F"].is_met) == (1, False)
     assert (found["warm get: of F"].figure, found["warm get: of F"].is_met) == (0.5, True)
     assert found["memory: of F's"].is_met
+    assert found["memory after 20,000 requests: of that after 2,000"].figure == 1.01
     assert not found["the archive, in MB"].is_met
 
 
@@ -89,3 +94,8 @@ def test_without_valgrind_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(Failure, match="apt-get install valgrind"):
         require_valgrind()
+
+
+def test_a_function_that_keeps_something_of_each_request_has_grown() -> None:
+    assert not Sizes(40.0, 40.7).has_grown
+    assert Sizes(40.0, 40.9).has_grown
