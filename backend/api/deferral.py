@@ -2,8 +2,8 @@
 
 A package's `__init__` often imports all that the package offers, and a module what one of its
 functions needs on a day that never comes. The function pays for both at each cold start. This
-rewrites such a module's source: its functions import what they use when they run, and who asks the
-module for a name that it had imported gets it then (PEP 562). It refuses whatever it can't
+rewrites such a module's source: its functions import what they use where they use it, and who asks
+the module for a name that it had imported gets it then (PEP 562). It refuses whatever it can't
 prove to be the same.
 """
 
@@ -65,7 +65,7 @@ def deferred(source: str, names: Sequence[str] | None) -> str:
         raise Refused("it has a __getattr__ of its own")
     lines = source.splitlines(keepends=True)
     # From the end, so that what comes before keeps its lines.
-    edits = [*_inserted(tree, {name: imported[name] for name in chosen})]
+    edits = [*_inserted(tree, lines, {name: imported[name] for name in chosen})]
     edits += _removed([imported[name] for name in chosen])
     for first, last, text in sorted(edits, reverse=True):
         lines[first:last] = [text] if text else []
@@ -120,25 +120,52 @@ def _executed(tree: ast.Module) -> Iterator[ast.AST]:
             waiting += [part for part in parts if isinstance(part, ast.AST)]
 
 
-def _inserted(tree: ast.Module, chosen: dict[str, _Imported]) -> Iterator[tuple[int, int, str]]:
-    """An import at the beginning of each outermost function that uses a chosen name."""
+def _inserted(
+    tree: ast.Module, lines: Sequence[str], chosen: dict[str, _Imported]
+) -> Iterator[tuple[int, int, str]]:
+    """In each outermost function an import of each chosen name that it uses."""
     for function in _executed(tree):
         if not isinstance(function, _FUNCTIONS):
             continue
-        used = [n for n in ast.walk(ast.Module(function.body, [])) if isinstance(n, ast.Name)]
-        names = sorted({node.id for node in used} & chosen.keys())
-        if not names:
-            continue
+        names = sorted(name for name in chosen if _uses(function.body, name))
         _require_unbound(function, names)
-        has_docstring = ast.get_docstring(function, clean=False) is not None
-        if has_docstring and len(function.body) == 1:
-            continue
-        first = function.body[1 if has_docstring else 0]
-        if first.lineno == function.lineno:
-            raise Refused(f"{function.name} is written on one line")
-        line = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", ()))]) - 1
-        indent = " " * first.col_offset
-        yield line, line, "".join(f"{indent}{chosen[name].text}\n" for name in names)
+        for name in names:
+            place = _place(function.body, name, lines)
+            if place is None:
+                raise Refused(f"{function.name} is written on one line")
+            line = _first_line(place)
+            yield line, line, f"{lines[line][: place.col_offset]}{chosen[name].text}\n"
+
+
+def _place(body: list[ast.stmt], name: str, lines: Sequence[str]) -> ast.stmt | None:
+    """Before which statement the import can stand: the first use in the innermost block with all.
+
+    None where there is no room for it.
+    """
+    first, *others = (statement for statement in body if _uses([statement], name))
+    if not others and isinstance(first, ast.If | ast.For | ast.While | ast.With):
+        for block in (first.body, getattr(first, "orelse", [])):
+            if _uses(block, name) == _uses([first], name):
+                inner = _place(block, name, lines)
+                if inner is not None:
+                    return inner
+    text = lines[_first_line(first)]
+    # Not so: "if x: return name", "y = x; return name", "elif name:".
+    stands_alone = len(text) - len(text.lstrip()) == first.col_offset
+    return first if stands_alone and not text.lstrip().startswith("elif") else None
+
+
+def _uses(body: list[ast.stmt], name: str) -> int:
+    """How many times the statements name it."""
+    nodes = ast.walk(ast.Module(body, []))
+    return sum(isinstance(node, ast.Name) and node.id == name for node in nodes)
+
+
+def _first_line(statement: ast.stmt) -> int:
+    """Counted from 0."""
+    decorators = getattr(statement, "decorator_list", ())
+    line: int = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+    return line - 1
 
 
 def _require_unbound(function: _Function, names: Sequence[str]) -> None:

@@ -74,6 +74,16 @@ _DEFERRED: Final[dict[str, tuple[str, ...] | None]] = {
     # What writes the SDK's manual.
     "botocore/docs/__init__.py": None,
     "botocore/docs/docstring.py": None,
+    # Dates of credentials that expire, configuration files, queries of JSON: Lambda has none.
+    "aws_lambda_powertools/logging/logger.py": ("jmespath_utils",),
+    "botocore/compat.py": ("tzlocal",),
+    "botocore/configloader.py": ("configparser",),
+    "botocore/credentials.py": ("dateutil", "parse", "tzlocal", "tzutc"),
+    "botocore/paginate.py": ("jmespath",),
+    "botocore/regions.py": ("jmespath",),
+    "botocore/tokens.py": ("dateutil", "tzutc"),
+    "botocore/utils.py": ("dateutil", "tzutc"),
+    "botocore/waiter.py": ("jmespath",),
     # For HTTP/2, which the SDK doesn't speak.
     "urllib3/http2/__init__.py": ("version",),
 }

@@ -63,6 +63,49 @@ def test_a_function_imports_what_it_uses(load: Callable[..., ModuleType], functi
     assert sample.answer.__doc__ in {None, "Says it."}
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "if ready:\n        return Answer('yes')",
+        "if not ready:\n        pass\n    else:\n        if 1:\n            return Answer('yes')",
+        "if not ready: pass\n    elif ready:\n        return Answer('yes')",
+        "for _ in ready:\n        x = 1\n        return Answer('yes')",
+        "while ready:\n        return Answer('yes')",
+        "if ready:\n        with open('/dev/null') as f:\n            return Answer('yes')",
+    ],
+)
+def test_a_function_imports_it_only_on_the_way_that_uses_it(
+    load: Callable[..., ModuleType], block: str
+) -> None:
+    sample = load(f"from .neighbour import Answer\ndef answer(ready):\n    {block}\n")
+    assert sample.answer(()) is None
+    assert not _is_loaded()
+    assert sample.answer((1,)) == "yes"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "if ready: return Answer('yes')",
+        "if (\n        ready): return Answer('yes')",
+        "if ready:\n        x = 1; return Answer('yes')",
+        "if ready:\n        return Answer('yes')\n    return Answer('')",
+        "if not ready:\n        return Answer('')\n    else:\n        return Answer('yes')",
+        "if not ready:\n        return ''\n    elif Answer('yes'):\n        return Answer('yes')",
+        "try:\n        return Answer('yes' if ready else '')\n    finally:\n        pass",
+        "return Answer('yes') if ready else ''",
+    ],
+)
+def test_where_there_is_no_such_way_it_imports_it_before(
+    load: Callable[..., ModuleType], block: str
+) -> None:
+    sample = load(f"from .neighbour import Answer\ndef answer(ready):\n    {block}\n")
+    assert not _is_loaded()
+    assert not sample.answer(())
+    assert _is_loaded()
+    assert sample.answer((1,)) == "yes"
+
+
 def test_what_is_used_at_once_is_imported_at_once(load: Callable[..., ModuleType]) -> None:
     sample = load(
         "from .neighbour import Answer\nfrom sys import path as p\n"

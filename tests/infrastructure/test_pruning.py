@@ -46,8 +46,11 @@ NEVER_AT_START = {
     "aws_lambda_powertools.utilities.data_classes.s3_event",
     "boto3",
     "botocore.docs.service",
+    "configparser",
+    "dateutil",
     "html.parser",
     "importlib.metadata",
+    "jmespath",
     "multiprocessing",
 }
 
@@ -162,11 +165,27 @@ def test_what_is_deferred_can_still_be_had(asset: Path, path: str) -> None:
     original = ast.parse((packages() / path).read_text())
     assert names == set(pruning._DEFERRED[path] or names)
     assert names <= {
-        alias.asname or alias.name
+        alias.asname or alias.name.partition(".")[0]
         for node in original.body
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
+
+
+def test_credentials_that_expire_and_configuration_files_are_still_read(
+    asset: Path, tmp_path: Path
+) -> None:
+    (configuration := tmp_path / "config").write_text("[default]\nregion = eu-north-1\n")
+    program = """
+import botocore.session
+session = botocore.session.get_session()
+print(session.get_credentials().refresh_needed(), session.full_config["profiles"]["default"])
+"""
+    environ = {
+        "AWS_CONFIG_FILE": str(configuration),
+        "AWS_CREDENTIAL_EXPIRATION": "2999-12-31T23:59:59Z",
+    }
+    assert run(asset, program, environ) == "False {'region': 'eu-north-1'}\n"
 
 
 @pytest.mark.parametrize(
