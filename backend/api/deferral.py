@@ -8,6 +8,7 @@ prove to be the same.
 """
 
 import ast
+import io
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -63,10 +64,10 @@ def deferred(source: str, names: Sequence[str] | None) -> str:
         raise Refused("it imports nothing that could be deferred")
     if any(isinstance(node, _FUNCTIONS) and node.name == "__getattr__" for node in tree.body):
         raise Refused("it has a __getattr__ of its own")
-    lines = source.splitlines(keepends=True)
+    lines = io.StringIO(source).readlines()  # as ast counts them: splitlines() knows other ends
     # From the end, so that what comes before keeps its lines.
     edits = [*_inserted(tree, lines, {name: imported[name] for name in chosen})]
-    edits += _removed([imported[name] for name in chosen])
+    edits += _removed(lines, [imported[name] for name in chosen])
     for first, last, text in sorted(edits, reverse=True):
         lines[first:last] = [text] if text else []
     table = "\n".join(f'    "{name}": "{imported[name].text}",' for name in chosen)
@@ -84,6 +85,8 @@ def _imported(tree: ast.Module) -> dict[str, _Imported]:
             continue
         if isinstance(statement, ast.Import | ast.ImportFrom):
             for alias in statement.names:
+                if alias.name == "*":
+                    raise Refused(f"it imports all of {ast.unparse(statement)}")
                 name = alias.asname or alias.name.partition(".")[0]
                 found.setdefault(name, []).append(_Imported(statement, alias))
     rebound = {
@@ -91,12 +94,33 @@ def _imported(tree: ast.Module) -> dict[str, _Imported]:
         for node in ast.walk(tree)
         for name in (node.names if isinstance(node, ast.Global) else ())
     }
+    own = {id(statement) for uses in found.values() for statement, _ in uses}
     rebound |= {
-        node.id
+        name
         for node in _executed(tree)
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+        if id(node) not in own and not isinstance(node, ast.arg)
+        for name in _bound(node)
     }
     return {n: uses[0] for n, uses in found.items() if len(uses) == 1 and n not in rebound}
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """The names that a node itself binds, or deletes."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            yield name
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield node.name
+        case ast.arg(arg=name) | ast.TypeVar(name=name):
+            yield name
+        case ast.ParamSpec(name=name) | ast.TypeVarTuple(name=name):
+            yield name
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+            yield name
+        case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            yield name
 
 
 def _executed(tree: ast.Module) -> Iterator[ast.AST]:
@@ -150,9 +174,14 @@ def _place(body: list[ast.stmt], name: str, lines: Sequence[str]) -> ast.stmt | 
                 if inner is not None:
                     return inner
     text = lines[_first_line(first)]
-    # Not so: "if x: return name", "y = x; return name", "elif name:".
-    stands_alone = len(text) - len(text.lstrip()) == first.col_offset
-    return first if stands_alone and not text.lstrip().startswith("elif") else None
+    before = lines[_first_line(first) - 1] if _first_line(first) else ""
+    # Not so: "if x: return name", "y = x; return name", what a backslash continues, "elif name:".
+    stands_alone = (
+        len(text) - len(text.lstrip()) == first.col_offset
+        and not before.rstrip("\r\n").endswith("\\")
+        and not text.lstrip().startswith("elif")
+    )
+    return first if stands_alone else None
 
 
 def _uses(body: list[ast.stmt], name: str) -> int:
@@ -169,20 +198,23 @@ def _first_line(statement: ast.stmt) -> int:
 
 
 def _require_unbound(function: _Function, names: Sequence[str]) -> None:
-    for node in ast.walk(function):
-        is_bound = isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-        name = node.id if isinstance(node, ast.Name) else getattr(node, "arg", None)
-        if name in names and (is_bound or isinstance(node, ast.arg)):
+    bound = {name for node in ast.walk(function) if node is not function for name in _bound(node)}
+    for name in names:
+        if name in bound:
             raise Refused(f"{function.name} has a {name} of its own")
 
 
-def _removed(chosen: Sequence[_Imported]) -> Iterator[tuple[int, int, str]]:
+def _removed(lines: Sequence[str], chosen: Sequence[_Imported]) -> Iterator[tuple[int, int, str]]:
     """The statements, with what is left of them."""
     for statement in {id(one.statement): one.statement for one in chosen}.values():
+        end = statement.end_lineno or statement.lineno
+        rest = lines[end - 1].encode()[statement.end_col_offset :].strip()
+        if statement.col_offset or (rest and not rest.startswith(b"#")):
+            raise Refused(f"something else is on the line of {ast.unparse(statement)}")
         gone = {id(one.alias) for one in chosen}
         left = [alias for alias in statement.names if id(alias) not in gone]
         text = f"{_text(statement, left)}\n" if left else ""
-        yield statement.lineno - 1, statement.end_lineno or statement.lineno, text
+        yield statement.lineno - 1, end, text
 
 
 def _text(statement: ast.Import | ast.ImportFrom, aliases: list[ast.alias]) -> str:

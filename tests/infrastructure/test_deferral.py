@@ -51,7 +51,7 @@ def test_what_a_package_offers_is_imported_when_it_is_asked_for(
         "def answer():\n    return Answer('yes')\n",
         'def answer():\n    """Says it."""\n    # why\n    return Answer("yes")\n',
         "def answer():\n    def inner():\n        return Answer('yes')\n    return inner()\n",
-        "def answer():\n    @str\n    class A: pass\n    return [Answer(x) for x in ['yes']][0]\n",
+        "def answer():\n    @str\n    class A(Answer): pass\n    return A and Answer('yes')\n",
         "class Say:\n    def say(self):\n        return Answer('yes')\ndef answer():\n"
         "    return Say().say()\n",
     ],
@@ -89,6 +89,7 @@ def test_a_function_imports_it_only_on_the_way_that_uses_it(
         "if ready: return Answer('yes')",
         "if (\n        ready): return Answer('yes')",
         "if ready:\n        x = 1; return Answer('yes')",
+        "if ready: x = 1; \\\n    return Answer('yes')",
         "if ready:\n        return Answer('yes')\n    return Answer('')",
         "if not ready:\n        return Answer('')\n    else:\n        return Answer('yes')",
         "if not ready:\n        return ''\n    elif Answer('yes'):\n        return Answer('yes')",
@@ -140,6 +141,23 @@ def test_annotations_that_nobody_evaluates_do_not_count(load: Callable[..., Modu
         ("import os\ndef f():\n    os = 1\n    return os\n", ("os",), "f has a os of its own"),
         ("import os\ndef f(): return os.sep\n", ("os",), "f is written on one line"),
         ("import os\ndef __getattr__(name):\n    pass\n", ("os",), "__getattr__ of its own"),
+        (
+            "import os\ndef f():\n    from sys import path as os\n    return os\n",
+            ("os",),
+            "f has a os",
+        ),
+        ("import os\ndef f():\n    def os(): pass\n    return os\n", ("os",), "f has a os"),
+        ("import os\ndef f():\n    class os: pass\n    return os\n", ("os",), "f has a os"),
+        ("import os\ndef f(x):\n    match x:\n        case os: return os\n", ("os",), "f has a os"),
+        ("import os\ndef f(x):\n    match x:\n        case [*os]: return os\n", ("os",), "f has"),
+        ("import os\ndef f(x):\n    match x:\n        case {**os}: return os\n", ("os",), "f has"),
+        ("import os\ndef f():\n    try: f()\n    except OSError as os: os.x\n", ("os",), "f has"),
+        ("import os\ndef f[os]():\n    return os\n", ("os",), "or not once"),
+        ("import os\ndef os():\n    pass\n", ("os",), "or not once"),
+        ("import os\ntry:\n    import os\nfinally:\n    pass\n", ("os",), "or not once"),
+        ("import os; X = 1\ndef f():\n    return os\n", ("os",), "something else is on the line"),
+        ("X = 1; import os\ndef f():\n    return os\n", ("os",), "something else is on the line"),
+        ("from os import *\nimport sys\n", None, "imports all of"),
         ("x = 1\n", None, "nothing that could be deferred"),
     ],
 )
@@ -148,6 +166,14 @@ def test_what_can_not_be_proven_to_be_the_same_is_refused(
 ) -> None:
     with pytest.raises(Refused, match=reason):
         deferred(source, names)
+
+
+def test_what_only_python_counts_as_one_line_is_one(load: Callable[..., ModuleType]) -> None:
+    source = "from .neighbour import Answer\nX = '\x0c \u2028'\n\x0c\ndef answer(ready):\n"
+    sample = load(
+        source + "    if ready:\n        return 1\n    else:\n        return Answer('yes')\n"
+    )
+    assert (sample.answer(1), _is_loaded(), sample.answer(0)) == (1, False, "yes")
 
 
 def test_all_else_stays_as_it_is_and_the_change_is_said() -> None:

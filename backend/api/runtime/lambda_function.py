@@ -2,7 +2,7 @@
 
 import gc
 
-# What a start makes stays: to look for garbage among it would take a twentieth of the start.
+# What a start makes stays: to look for garbage among it would take a thirtieth of the start.
 gc.disable()
 
 from aws_lambda_powertools import Logger
