@@ -16,7 +16,7 @@ SAMPLES: Final = 120
 # trace's id goes into an environment variable (on Lambda, too), and setenv(3) never frees a value.
 # With the holes that it leaves in the heap that is 400 bytes of this function, 610 of F
 # (docs/benchmarks.md), and 145 of one that does nothing; with one id for all requests, none.
-WORKERS_SHARE: Final = 0.03
+WORKERS_SHARE: Final = 0.01
 WORKER_BYTES_A_REQUEST: Final = 500
 # The local cloud keeps everything in its memory: the logs of each request, the markers of creates.
 CLOUD_BYTES_A_REQUEST: Final = 6_000

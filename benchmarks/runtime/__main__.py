@@ -53,19 +53,29 @@ def _check() -> int:
         counts = workbench.count(where, folder, prepared, ("get", "create"), _REQUESTS)
         sizes = memory.measure(where, ours)
     measured = ratios.ratios(counts[OURS.name], counts[FLOOR.name])
-    sentence, is_worse = ratios.compared(measured, ratios.read())
-    if is_worse:
-        say(
-            f"Slower than committed: {sentence}. Make it faster again, or run ./scripts/benchmark "
-            "and commit the new ratios with the reason."
+    sentences, is_worse = verdict(measured, ratios.read(), sizes)
+    for sentence in sentences:
+        say(sentence)
+    return _WORSE if is_worse else 0
+
+
+def verdict(
+    measured: ratios.Ratios, committed: ratios.Ratios, sizes: memory.Sizes
+) -> tuple[list[str], bool]:
+    """What is to be said of a check, and whether the function has become worse."""
+    compared, is_slower = ratios.compared(measured, committed)
+    if is_slower:
+        speed = (
+            f"Slower than committed: {compared}. Make it faster again, or run "
+            "./scripts/benchmark and commit the new ratios with the reason."
         )
-        return _WORSE
-    say(f"Not slower than committed: {sentence}.")
+    else:
+        speed = f"Not slower than committed: {compared}."
     if sizes.has_grown:
-        say(f"Its memory grows: {sizes}. Find what it keeps of each request.")
-        return _WORSE
-    say(f"Its memory stays: {sizes}.")
-    return 0
+        memory_used = f"Its memory grows: {sizes}. Find what it keeps of each request."
+    else:
+        memory_used = f"Its memory stays: {sizes}."
+    return [speed, memory_used], is_slower or sizes.has_grown
 
 
 def _measure(*, is_quick: bool) -> None:

@@ -69,22 +69,22 @@ def create(user: Mapping[str, str]) -> Call:
     return _call("create", event("POST", "/users", user, headers=_HEADERS), "users/write")
 
 
-def get() -> Call:
-    """A read of Jane."""
-    path = f"/users/{JANE['username']}"
+def get(username: str = JANE["username"]) -> Call:
+    """A read of a user."""
+    path = f"/users/{username}"
     return _call("get", event("GET", path, headers=_HEADERS), "users/read")
 
 
-def patch() -> Call:
-    """A change of one of Jane's members."""
+def patch(username: str = JANE["username"]) -> Call:
+    """A change of one of a user's members."""
     # As plain JSON: frameworks refuse merge patches, or want them spelt out.
-    path = f"/users/{JANE['username']}"
+    path = f"/users/{username}"
     return _call("patch", event("PATCH", path, PATCH, headers=_HEADERS), "users/write")
 
 
-def page() -> Call:
-    """The first page of the list."""
-    query = f"limit={PAGE_SIZE}"
+def page(prefix: str = "") -> Call:
+    """The first page of the list, or of those whose usernames begin so."""
+    query = f"limit={PAGE_SIZE}" + (f"&username_prefix={prefix}" if prefix else "")
     return _call("list", event("GET", "/users", query=query, headers=_HEADERS), "users/read")
 
 

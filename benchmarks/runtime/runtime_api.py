@@ -24,7 +24,7 @@ class FunctionFailed(Exception):
 
 
 class Result(NamedTuple):
-    """What a function answered, and the seconds from the event's last byte to the answer's."""
+    """What a function answered, and the seconds until then, from when the event was sent."""
 
     answer: dict[str, Any]
     seconds: float
@@ -45,7 +45,7 @@ class RuntimeAPI:
                 api._told.put(("next", b"", time.perf_counter()))
                 return api._events.get()
 
-            def sent(self) -> None:
+            def sends(self) -> None:
                 api._sent = time.perf_counter()
 
             def told(self, what: str, body: bytes) -> None:
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
     def next_event(self) -> bytes | None:
         raise NotImplementedError
 
-    def sent(self) -> None:
+    def sends(self) -> None:
         raise NotImplementedError
 
     def told(self, what: str, body: bytes) -> None:
@@ -121,6 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
         if event is None:
             self.close_connection = True
             return
+        # Before it is: the function may have answered by the time that the last byte is written.
+        self.sends()
         self._answer(
             200,
             event,
@@ -133,7 +135,6 @@ class _Handler(BaseHTTPRequestHandler):
                 "Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a87bd80c:0",
             },
         )
-        self.sent()
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

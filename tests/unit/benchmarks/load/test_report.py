@@ -35,7 +35,7 @@ def test_text() -> None:
     assert "no answers were wrong" in lines[0]
     assert "| get | 6,000 | 49 | 98 | 200: 6,000 |" in lines
     assert "| patch | 2 | 40 | 35000 | 503: 1, none: 1 |" in lines
-    limit = "+ 3%, and 500 bytes a request"
+    limit = "+ 1%, and 500 bytes a request"
     assert f"| 1 workers of the function: 208 bytes a request | 60 | 61 | {limit} |" in lines
 
 

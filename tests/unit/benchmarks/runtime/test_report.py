@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks import marks
 from benchmarks.runtime import report
+from benchmarks.runtime.__main__ import verdict
 from benchmarks.runtime.goals import goals
 from benchmarks.runtime.instructions import require_valgrind, total
 from benchmarks.runtime.memory import Sizes
@@ -99,3 +100,15 @@ def test_without_valgrind_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
 def test_a_function_that_keeps_something_of_each_request_has_grown() -> None:
     assert not Sizes(40.0, 40.7).has_grown
     assert Sizes(40.0, 40.9).has_grown
+
+
+@pytest.mark.parametrize("is_slower", [False, True])
+@pytest.mark.parametrize("has_grown", [False, True])
+def test_a_check_says_both_and_fails_for_either(*, is_slower: bool, has_grown: bool) -> None:
+    committed = {"init": 0.8, "get": 0.9, "create": 1.0}
+    measured = {**committed, "get": 1.8} if is_slower else committed
+    sizes = Sizes(40.0, 50.0 if has_grown else 40.0)
+    (speed, memory), is_worse = verdict(measured, committed, sizes)
+    assert speed.startswith("Slower" if is_slower else "Not slower")
+    assert memory.startswith("Its memory grows: 40.0" if has_grown else "Its memory stays: 40.0")
+    assert is_worse is (is_slower or has_grown)
