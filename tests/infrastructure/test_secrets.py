@@ -19,7 +19,7 @@ ACCEPTED = {
     Secret("benchmarks/runtime/function.py", "AWS Access Key", "9f48d1bf"): "EXAMPLE, twice.",
     Secret("docs/decisions/0005-tokens.md", WORD, "11bce64d"): "Prose about tokens.",
     Secret("tests/infrastructure/test_identity.py", WORD, "be2e2bb6"): "A unit of time.",
-    Secret("tests/unit/pipeline/test_smoke.py", WORD, "fffdace5"): "Three words with dots.",
+    Secret("tests/infrastructure/test_smoke.py", WORD, "fffdace5"): "Three words with dots.",
     Secret("tests/sandbox/test_sandbox.py", WORD, "c9c64e07"): "A word, which must not be used.",
     Secret("tests/unit/api/test_listing.py", BASE64, "e5824290"): "The alphabet of base64.",
 } | {

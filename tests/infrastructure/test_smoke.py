@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 TOKEN = "header.payload.signature"  # noqa: S105 nobody checks it
 JSON = "application/json"
 PROBLEM = "application/problem+json"

@@ -1,6 +1,7 @@
 import gc
 import importlib
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -10,7 +11,13 @@ from localcloud.events import event
 
 
 @pytest.fixture
-def function(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def collections() -> list[str]:
+    """Each time that garbage is looked for while the function starts."""
+    return []
+
+
+@pytest.fixture
+def function(monkeypatch: pytest.MonkeyPatch, collections: list[str]) -> Iterator[ModuleType]:
     """The module, started once more."""
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
@@ -25,7 +32,19 @@ def function(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delitem(sys.modules, "lambda_function", raising=False)
-    return importlib.import_module("lambda_function")
+    thresholds = gc.get_threshold()
+
+    def note(phase: str, _: object) -> None:
+        collections.append(phase)
+
+    gc.set_threshold(100, *thresholds[1:])
+    gc.callbacks.append(note)
+    try:
+        yield importlib.import_module("lambda_function")
+    finally:
+        gc.callbacks.remove(note)
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def test_no_message_of_the_log_is_tried_as_json(
@@ -39,8 +58,9 @@ def test_no_message_of_the_log_is_tried_as_json(
 
 
 def test_garbage_is_collected_but_not_looked_for_among_what_a_start_made(
-    function: ModuleType,
+    function: ModuleType, collections: list[str]
 ) -> None:
+    assert len(collections) < 10
     assert gc.isenabled()
     assert all(tracked is not function.handler for tracked in gc.get_objects())
     assert gc.get_freeze_count() > 10_000
