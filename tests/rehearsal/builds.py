@@ -75,6 +75,8 @@ def run(
     environment = {
         **CODEBUILD,
         **{name: os.environ[name] for name in _NETWORK if name in os.environ},
+        # As in localcloud/install.py: a proxy's authority may be known to the machine alone.
+        "NODE_USE_SYSTEM_CA": "1",
         "HOME": str(home),
         "PATH": PATH,
         **build.variables,
