@@ -49,8 +49,9 @@ def goals(
         best = min(counts[name][call] for name in with_botocore)
         yield Goal(f"warm {call}: of the best peer that uses botocore", 1, ours / best)
         yield Goal(f"warm {call}, stretch: of F", 0.5, ours / counts[FLOOR.name][call])
-        best = min(counts[name][call] for name in peers)
-        yield Goal(f"warm {call}, stretch: of the best peer", 1, ours / best)
+        if len(peers) > len(with_botocore):  # else the best is not among them
+            best = min(counts[name][call] for name in peers)
+            yield Goal(f"warm {call}, stretch: of the best peer", 1, ours / best)
     yield Goal("memory: of F's", 0.9, times[OURS.name].rss / times[FLOOR.name].rss)
     if sizes:
         what = f"memory after {LATER:,} requests: of that after {REQUESTS:,}"

@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,17 @@ def test_goals_are_ratios_of_one_run(measured: report.Report) -> None:
     assert found["memory: of F's"].is_met
     assert found["memory after 20,000 requests: of that after 2,000"].figure == 1.01
     assert not found["the archive, in MB"].is_met
+
+
+def test_without_the_best_peer_none_is_called_the_best(measured: report.Report) -> None:
+    def named(counts: Mapping[str, Mapping[str, float]]) -> set[str]:
+        return {g.what for g in goals(counts, measured.times, measured.assets, None)}
+
+    best = "warm get, stretch: of the best peer"
+    few = {name: measured.counts[name] for name in (OURS.name, FLOOR.name, "ordinary")}
+    assert best in named(measured.counts)
+    assert best not in named(few)
+    assert "warm get: of the best peer that uses botocore" in named(few)
 
 
 def test_only_what_is_between_the_marks_is_written(
