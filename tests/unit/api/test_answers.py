@@ -7,8 +7,6 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
-from table import make_client
-
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
@@ -45,14 +43,10 @@ class Line:
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> "DynamoDBClient":
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+def client(client: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> "DynamoDBClient":
+    """It tries again at once."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    return make_client()
+    return client
 
 
 @pytest.fixture

@@ -1,35 +1,18 @@
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import botocore.session
 import pytest
 
 from table import make_client
+from tests.sdk import sent
 
-if TYPE_CHECKING:
-    from botocore.awsrequest import AWSPreparedRequest
-
-
-@pytest.fixture(autouse=True)
-def in_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+pytestmark = pytest.mark.usefixtures("in_lambda")
 
 
 def sent_to(client: Any) -> tuple[str, str]:
     """The address that a request goes to, and what it is signed for."""
-    sent: list[AWSPreparedRequest] = []
-
-    def stop(request: "AWSPreparedRequest", **_: Any) -> None:
-        sent.append(request)
-        raise InterruptedError
-
-    client.meta.events.register("before-send", stop)
-    with pytest.raises(InterruptedError):
-        client.get_item(TableName="users", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
-    [request] = sent
+    request = sent(client, Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
     authorization: Any = request.headers["Authorization"]
     [scope] = re.findall(rb"Credential=test/\d{8}/(\S+),", authorization)
     return request.url, scope.decode()

@@ -17,14 +17,11 @@ def collections() -> list[str]:
 
 
 @pytest.fixture
-def function(monkeypatch: pytest.MonkeyPatch, collections: list[str]) -> Iterator[ModuleType]:
+def function(
+    in_lambda: None, monkeypatch: pytest.MonkeyPatch, collections: list[str]
+) -> Iterator[ModuleType]:
     """The module, started once more."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
     for name, value in {
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
         "TABLE_NAME": "users",
         "METRICS_NAMESPACE": "Tests",
         "LOG_LEVEL": "INFO",
