@@ -87,8 +87,7 @@ def _imported(tree: ast.Module) -> dict[str, _Imported]:
             for alias in statement.names:
                 if alias.name == "*":
                     raise Refused(f"it imports all of {ast.unparse(statement)}")
-                name = alias.asname or alias.name.partition(".")[0]
-                found.setdefault(name, []).append(_Imported(statement, alias))
+                found.setdefault(_name(alias), []).append(_Imported(statement, alias))
     rebound = {
         name
         for node in ast.walk(tree)
@@ -104,13 +103,18 @@ def _imported(tree: ast.Module) -> dict[str, _Imported]:
     return {n: uses[0] for n, uses in found.items() if len(uses) == 1 and n not in rebound}
 
 
+def _name(alias: ast.alias) -> str:
+    """What an import binds."""
+    return alias.asname or alias.name.partition(".")[0]
+
+
 def _bound(node: ast.AST) -> Iterator[str]:
     """The names that a node itself binds, or deletes."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             yield name
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
+            yield from map(_name, aliases)
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             yield node.name
         case ast.arg(arg=name) | ast.TypeVar(name=name):
@@ -173,8 +177,8 @@ def _place(body: list[ast.stmt], name: str, lines: Sequence[str]) -> ast.stmt | 
                 inner = _place(block, name, lines)
                 if inner is not None:
                     return inner
-    text = lines[_first_line(first)]
-    before = lines[_first_line(first) - 1] if _first_line(first) else ""
+    line = _first_line(first)
+    before, text = lines[line - 1] if line else "", lines[line]
     # Not so: "if x: return name", "y = x; return name", what a backslash continues, "elif name:".
     stands_alone = (
         len(text) - len(text.lstrip()) == first.col_offset

@@ -11,8 +11,6 @@ from typing import Any, Final
 
 type Schema = dict[str, Any]
 
-ATTRIBUTE_NAME_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
-
 _LETTER_OR_DIGIT = "[A-Za-z0-9]"
 _DOMAIN_LABEL = f"{_LETTER_OR_DIGIT}(?:[A-Za-z0-9-]{{0,61}}{_LETTER_OR_DIGIT})?"
 # The $ is escaped because fastjsonschema takes one for the end, in a set of characters, too.
@@ -110,7 +108,7 @@ WRITABLE: Final[dict[str, Schema]] = {
     "attributes": {
         "type": "object",
         "maxProperties": 50,
-        "propertyNames": {"pattern": ATTRIBUTE_NAME_PATTERN},
+        "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,64}$"},
         "additionalProperties": {"type": ["string", "boolean", "number"], "maxLength": 2048},
         "description": "an object of at most 50 members, of at most 16 KiB as JSON",
     },
