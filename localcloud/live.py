@@ -1,11 +1,11 @@
 """Live edits: what is saved under backend/ is deployed while the sandbox serves."""
 
-import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from backend.api.bundling import shipped
 from localcloud.deployment import Deployment
 from localcloud.emulator import Emulator
 from localcloud.hotswap import DOCUMENT, RUNTIME, Hotswap, Outage
@@ -40,15 +40,13 @@ class Watch:
 
 
 def _signatures() -> Iterator[tuple[Path, tuple[int, int]]]:
-    for path in (*(ROOT / name for name in _FILES), *(ROOT / _FOLDER).rglob("*")):
-        if path.suffix == ".pyc" or path.name.startswith(".") or path.name.endswith("~"):
-            continue
+    folder = ROOT / _FOLDER
+    for path in (*(ROOT / name for name in _FILES), *(folder / name for name in shipped(folder))):
         try:
             status = path.stat()
         except FileNotFoundError:
             continue  # it is gone since it was listed, or isn't there
-        if stat.S_ISREG(status.st_mode):
-            yield path, (status.st_mtime_ns, status.st_size)
+        yield path, (status.st_mtime_ns, status.st_size)
 
 
 class LiveEdits:

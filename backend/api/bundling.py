@@ -1,23 +1,24 @@
-"""Builds the Lambda function's asset: locked wheels for its platform, its code, valid bytecode.
+"""Builds the Lambda functions' assets: locked wheels for the platform, code, valid bytecode.
 
-No Docker: uv picks the wheels. The asset is the very archive that Lambda gets, the same bytes each
-time, so that its digest says whether code is deployed. The dependencies are archived once for each
-lock and platform; a change of the code adds to a copy of that, and costs a tenth of a second.
+No Docker: uv picks the wheels. An asset is the very archive that Lambda gets. The dependencies are
+archived once for each lock and platform; a change of the code adds to a copy of that, and costs a
+tenth of a second.
 """
 
 import gzip
 import hashlib
 import platform as host
+import re
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from uv import find_uv_bin
 
@@ -27,6 +28,9 @@ PYTHON_VERSION: Final = (3, 13)
 
 _ROOT: Final = Path(__file__).parents[2]
 RUNTIME: Final = Path(__file__).parent / "runtime"
+
+# Modules that Python can import, and pages: all else was left by tools, by editors or for people.
+_SHIPPED: Final = re.compile(r"(\w+/)*(\w+\.py|pages/[\w-]+\.(css|html|js))")
 
 # What the function serves beside the pages of its own (runtime/pages.py).
 _PAGES: Final = Path("pages")
@@ -72,11 +76,24 @@ HOST: Final = Platform(
 )
 
 
-class Asset(NamedTuple):
-    """The archive to deploy, and a digest of all that it was made from."""
+@dataclass(frozen=True)
+class Asset:
+    """The archive to deploy."""
 
     path: Path
-    digest: str
+
+    @property
+    def digest(self) -> str:
+        """Changes when a file's name or content does, and only then.
+
+        With another digest the CDK makes a new version, which Lambda refuses if its code is the
+        same. Of what is compressed it is the digest before, which is the same on all machines.
+        """
+        with zipfile.ZipFile(self.path) as archive:
+            content = {name: archive.read(name) for name in archive.namelist()}
+        return _digest(
+            {n: gzip.decompress(c) if n.endswith(".gz") else c for n, c in content.items()}
+        )
 
 
 def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
@@ -91,23 +108,12 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
             f"makes; this is {sys.version_info[:2]}. Use .venv/bin/python."
         )
     dependencies = fetch_dependencies(source, platform, cache=cache)
-    code = {
-        path.relative_to(source): path.read_bytes()
-        for path in sorted(source.rglob("*"))
-        if path.is_file() and not _is_left_out(path.relative_to(source))
-    }
-    code[_PAGES / _DOCUMENT.name] = _read(_DOCUMENT, "./scripts/openapi writes it")
-    digest = _digest(
-        dependencies.name.encode(),
-        *(part for path, content in code.items() for part in (str(path).encode(), content)),
-    )
+    code = _read_shipped(source)
+    code[str(_PAGES / _DOCUMENT.name)] = _read(_DOCUMENT, "./scripts/openapi writes it")
+    key = _digest({**code, "dependencies": dependencies.name.encode()})
 
     def make(folder: Path) -> Path:
-        copies = folder / "code"
-        for path, content in code.items():
-            copy = copies / path
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(content)
+        copies = _write(code, folder / "code")
         _compile(copies)
         _compress(copies / _PAGES)
         archive = folder / "function.zip"
@@ -115,10 +121,32 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
         _archive(copies, archive)
         return archive
 
-    path = _once(cache / f"function-{digest}.zip", make)
+    path = _once(cache / f"function-{key}.zip", make)
     for old in sorted(cache.glob("function-*.zip"), key=_age)[_KEPT:]:
         old.unlink(missing_ok=True)
-    return Asset(path, digest)
+    return Asset(path)
+
+
+def build_plain(source: Path, *, cache: Path = _CACHE) -> Asset:
+    """What to deploy for code in `source` that needs no packages but those that Lambda brings.
+
+    It has no bytecode, which would save a second of what runs once in a deployment.
+    """
+    code = _read_shipped(source)
+
+    def make(folder: Path) -> Path:
+        archive = folder / "function.zip"
+        _archive(_write(code, folder / "code"), archive)
+        return archive
+
+    return Asset(_once(cache / f"plain-{_digest(code)}.zip", make))
+
+
+def shipped(folder: Path) -> list[Path]:
+    """The files in the folder that ship, relative to it, sorted."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*"))
+    named = (path for path in paths if _SHIPPED.fullmatch(path.as_posix()))
+    return sorted(path for path in named if (folder / path).is_file())
 
 
 def fetch_dependencies(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Path:
@@ -131,11 +159,14 @@ def fetch_dependencies(source: Path, platform: Platform, *, cache: Path = _CACHE
     renderer = {
         name: _read(_RENDERER / name, "./scripts/run installs it") for name in _RENDERER_FILES
     }
-    digest = _digest(
-        requirements.read_bytes(),
-        wheels.encode(),
-        *(Path(module).read_bytes() for module in (__file__, deferral.__file__, pruning.__file__)),
-        *renderer.values(),
+    modules = [Path(module) for module in (__file__, deferral.__file__, pruning.__file__)]
+    key = _digest(
+        {
+            "requirements": requirements.read_bytes(),
+            "wheels": wheels.encode(),
+            **{module.name: module.read_bytes() for module in modules},
+            **renderer,
+        }
     )
 
     def make(folder: Path) -> Path:
@@ -150,7 +181,7 @@ def fetch_dependencies(source: Path, platform: Platform, *, cache: Path = _CACHE
         _archive(packages, archive)
         return archive
 
-    return _once(cache / f"dependencies-{digest}.zip", make)
+    return _once(cache / f"dependencies-{key}.zip", make)
 
 
 def _read(path: Path, remedy: str) -> bytes:
@@ -160,14 +191,15 @@ def _read(path: Path, remedy: str) -> bytes:
         raise RuntimeError(f"{path.relative_to(_ROOT)} is missing: {remedy}.") from None
 
 
-def _is_left_out(path: Path) -> bool:
-    """What is no code: the lock, and what tools and editors leave beside it."""
-    return (
-        path.name == "requirements.txt"
-        or path.name.startswith(".")
-        or path.name.endswith("~")
-        or "__pycache__" in path.parts
-    )
+def _read_shipped(source: Path) -> dict[str, bytes]:
+    return {path.as_posix(): (source / path).read_bytes() for path in shipped(source)}
+
+
+def _write(content: Mapping[str, bytes], folder: Path) -> Path:
+    for name, data in content.items():
+        (path := folder / name).parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
 
 
 def _install(requirements: Path, platform: Platform, folder: Path) -> None:
@@ -230,8 +262,9 @@ def _age(path: Path) -> float:
         return 0.0
 
 
-def _digest(*parts: bytes) -> str:
+def _digest(content: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8) + part)
+    for name, data in sorted(content.items()):
+        for part in (name.encode(), data):
+            digest.update(len(part).to_bytes(8) + part)
     return digest.hexdigest()

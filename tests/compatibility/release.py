@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 
-from backend.api.bundling import RUNTIME
+from backend.api.bundling import RUNTIME, shipped
 from localcloud.install import ROOT
 from tests.compatibility.function import started
 from tests.compatibility.releases import FOLDER, Release, all_releases
@@ -56,11 +56,11 @@ def archive(code: Path, path: Path) -> None:
     """Write the code's modules, as they are, into an archive; the same modules give the same."""
     # Not compressed: that would depend on the version of zlib, and git does it anyway.
     with zipfile.ZipFile(path, "w") as opened:
-        for module in sorted(code.rglob("*.py")):
-            entry = zipfile.ZipInfo(module.relative_to(code).as_posix())
+        for module in (path for path in shipped(code) if path.suffix == ".py"):
+            entry = zipfile.ZipInfo(module.as_posix())
             entry.create_system = 3  # Unix, on whichever system it was made
             entry.external_attr = 0o100644 << 16
-            opened.writestr(entry, module.read_bytes())
+            opened.writestr(entry, (code / module).read_bytes())
 
 
 def make_client(endpoint: str) -> "DynamoDBClient":

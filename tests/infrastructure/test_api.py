@@ -94,6 +94,14 @@ def test_the_alias_is_the_version_that_was_deployed(template: Template) -> None:
     )
 
 
+def test_the_functions_configuration_names_its_code(template: Template) -> None:
+    """So that other code is another configuration, and with it another version."""
+    properties = function_properties(template, api_function(template))
+    digest = properties["Description"].rpartition(" ")[2]
+    assert len(digest) == 16
+    assert properties["Code"]["S3Key"].startswith(digest)
+
+
 @pytest.mark.parametrize(
     ("name", "architecture"),
     [

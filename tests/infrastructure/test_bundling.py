@@ -18,6 +18,26 @@ from localcloud.install import ROOT
 
 UNCHECKED_HASH = 0b01
 MEGABYTE = 1_000_000
+# By linters, tests, coverage, notebooks, Python, environments, Finder, editors, patch, and people.
+LEFT_BEHIND = [
+    ".mypy_cache/3.13/models.data.json",
+    ".pytest_cache/README.md",
+    "htmlcov/index.html",
+    "htmlcov/coverage.js",
+    ".ipynb_checkpoints/models.py",
+    "models.ipynb",
+    "__pycache__/models.cpython-313.pyc",
+    "venv/lib/python3.13/site-packages/pip/main.py",
+    ".DS_Store",
+    "models 2.py",
+    ".models.py.swp",
+    "models.py~",
+    "#models.py#",
+    "models.py.orig",
+    "pages/.docs.html.swp",
+    "pages/docs.html~",
+    "notes.html",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -57,16 +77,44 @@ def test_the_asset_holds_the_code_as_it_is(asset: Path) -> None:
         assert (asset / module.name).read_bytes() == module.read_bytes()
 
 
-def test_all_of_the_runtime_ships_but_for_what_tools_leave(source: Path, cache: Path) -> None:
-    (source / "data").mkdir()
-    (source / "data" / "page.html").write_text("a page")
-    for name in (".hidden", "errors.py~", "__pycache__/errors.pyc"):
-        (source / name).parent.mkdir(exist_ok=True)
-        (source / name).write_text("left")
-    with zipfile.ZipFile(bundling.build(source, HOST, cache=cache).path) as archive:
-        names = set(archive.namelist())
-        assert archive.read("data/page.html") == b"a page"
-    assert names.isdisjoint({".hidden", "errors.py~", "requirements.txt", "__pycache__/errors.pyc"})
+def test_everything_that_is_committed_ships() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"],  # noqa: S607
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=RUNTIME,
+    )
+    committed = {name for name in listed.stdout.split("\0") if name}
+    assert {str(path) for path in bundling.shipped(RUNTIME)} == committed - {"requirements.txt"}
+
+
+def test_what_tools_leave_behind_does_not_ship(source: Path, cache: Path) -> None:
+    before = bundling.build(source, HOST, cache=cache)
+    for name in LEFT_BEHIND:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("left = True\n")
+    assert bundling.shipped(source) == bundling.shipped(RUNTIME)
+    assert bundling.build(source, HOST, cache=cache) == before
+
+
+def test_a_package_among_the_modules_ships(source: Path) -> None:
+    (source / "rules").mkdir()
+    (source / "rules" / "__init__.py").touch()
+    assert Path("rules", "__init__.py") in bundling.shipped(source)
+
+
+def test_code_without_packages_ships_as_it_is(tmp_path: Path) -> None:
+    (source := tmp_path / "runtime").mkdir()
+    for name in ("hook.py", *LEFT_BEHIND):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("left = True\n")
+    asset = bundling.build_plain(source, cache=tmp_path)
+    with zipfile.ZipFile(asset.path) as archive:
+        assert archive.namelist() == ["hook.py"]
+        assert archive.read("hook.py") == b"left = True\n"
+    (source / "hook.py").write_text("# another\n")
+    assert bundling.build_plain(source, cache=tmp_path).digest != asset.digest
 
 
 def test_the_asset_holds_what_renders_the_document_and_its_licence(asset: Path) -> None:
@@ -226,7 +274,8 @@ def test_the_same_code_elsewhere_and_later_is_the_same_asset(
     program = (
         "import sys; from pathlib import Path; from backend.api import bundling as b; "
         "source, cache = map(Path, sys.argv[1:3]); "
-        "print(*b.build(source, b.Platform(sys.argv[3], sys.argv[4] or None), cache=cache))"
+        "a = b.build(source, b.Platform(sys.argv[3], sys.argv[4] or None), cache=cache); "
+        "print(a.path, a.digest)"
     )
     arguments = [str(source), str(tmp_path / "cache"), platform.architecture, platform.wheels or ""]
     done = subprocess.run(
@@ -260,6 +309,34 @@ def test_of_many_edits_the_last_few_are_kept(source: Path, cache: Path) -> None:
     assert asset.path.exists()
     assert len(list(cache.glob("function-*"))) == 8
     assert len(list(cache.glob("dependencies-*"))) == 1
+
+
+def test_a_comment_in_the_build_is_the_same_asset(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The packages take their time and aren't what this is about.
+    monkeypatch.setattr(
+        bundling, "_install", lambda _requirements, _platform, folder: folder.mkdir()
+    )
+    monkeypatch.setattr(pruning, "prune", lambda _folder: None)
+    before = bundling.build(source, HOST, cache=tmp_path)
+    (changed := tmp_path / "pruning.py").write_text(f"{Path(pruning.__file__).read_text()}# more")
+    monkeypatch.setattr(pruning, "__file__", str(changed))
+    after = bundling.build(source, HOST, cache=tmp_path)
+    assert before.path != after.path  # it was built again
+    assert before.digest == after.digest
+
+
+def test_another_compression_is_the_same_asset(source: Path, cache: Path, tmp_path: Path) -> None:
+    built = bundling.build(source, HOST, cache=cache)
+    elsewhere = tmp_path / "elsewhere.zip"
+    with zipfile.ZipFile(built.path) as archive, zipfile.ZipFile(elsewhere, "w") as other:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name.endswith(".gz"):
+                content = gzip.compress(gzip.decompress(content), 1)
+            other.writestr(name, content)
+    assert Asset(elsewhere).digest == built.digest
 
 
 def test_changed_code_is_another_asset(source: Path, cache: Path) -> None:

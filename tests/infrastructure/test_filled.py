@@ -121,6 +121,20 @@ def test_the_cdk_warns_of_nothing(way: str, name: str, synthesized: Synthesized)
     assert [e for e in entries if e["type"] in {"aws:cdk:warning", "aws:cdk:error"}] == []
 
 
+def test_an_account_that_is_named_is_no_new_version_of_the_function(
+    synthesized: Synthesized,
+) -> None:
+    """Lambda refuses one that has the code and the configuration of the last."""
+    versions = {
+        name
+        for way in WAYS
+        for path in synthesized[way, "production"][0].glob("*.template.json")
+        for name, resource in json.loads(path.read_text())["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Version"
+    }
+    assert len(versions) == 1
+
+
 @pytest.mark.parametrize(("way", "name"), CASES)
 def test_cdk_nag_would_find_just_what_is_accepted(
     way: str, name: str, synthesized: Synthesized

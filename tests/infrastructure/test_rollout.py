@@ -2,6 +2,7 @@ import ast
 import copy
 import re
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -182,13 +183,18 @@ def test_the_hook_outlasts_all_that_it_may_wait_for(production: Template, hook_i
 def test_the_hook_ships_its_modules_and_needs_no_more_than_lambda_has(
     assemblies: Mapping[str, Path],
 ) -> None:
-    [folder] = [p.parent for p in assemblies["production"].glob("asset.*/hook.py")]
+    archives = [zipfile.ZipFile(path) for path in assemblies["production"].glob("asset.*.zip")]
+    [code] = [
+        {name: archive.read(name) for name in archive.namelist()}
+        for archive in archives
+        if "hook.py" in archive.namelist()
+    ]
     modules = {path.stem for path in RUNTIME.glob("*.py")}
-    assert {path.name for path in folder.rglob("*")} == {f"{name}.py" for name in modules}
+    assert code.keys() == {f"{name}.py" for name in modules}
     imported = {
         name.split(".")[0]
-        for path in folder.iterdir()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for source in code.values()
+        for node in ast.walk(ast.parse(source))
         for name in _imported(node)
     }
     assert imported - modules - sys.stdlib_module_names == {"boto3", "botocore"}
