@@ -140,23 +140,33 @@ def test_everything_locked_has_its_hash() -> None:
 def test_a_python_package_with_another_hash_is_not_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (checkout := tmp_path / "checkout").mkdir()
-    for name in ("pyproject.toml", "uv.lock"):
-        shutil.copy(ROOT / name, checkout)
-    (local := checkout / ".local").mkdir()
-    (local / "cache").symlink_to(LOCAL / "cache")
-    monkeypatch.setattr(install, "ROOT", checkout)
-    monkeypatch.setattr(install, "LOCAL", local)
+    checkout = _checkout(tmp_path, monkeypatch)
     assert (install.install_group("runtime") / PACKAGES / "six.py").exists()
     lock = checkout / "uv.lock"
     before, start, rest = lock.read_text().partition('\nname = "six"\n')
     block, end, rest = rest.partition("\n[[package]]")
     lock.write_text(before + start + _with_other_hashes(block, "sha256:[0-9a-f]") + end + rest)
-    shutil.rmtree(local / "runtime")
+    shutil.rmtree(checkout / ".local" / "runtime")
     with pytest.raises(Failure) as raised:
         install.install_group("runtime")
     assert "Hash mismatch for `six==" in raised.value.output
-    assert not (local / "runtime" / "installed").exists()
+    assert not (checkout / ".local" / "runtime" / "installed").exists()
+
+
+def test_a_python_package_without_a_wheel_is_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would build it is in no lock."""
+    checkout = _checkout(tmp_path, monkeypatch)
+    lock = checkout / "uv.lock"
+    before, start, rest = lock.read_text().partition('\nname = "six"\n')
+    block, end, rest = rest.partition("\nwheels = ")
+    assert "sdist" in block
+    _, end, rest = rest.partition("\n[[package]]")
+    lock.write_text(before + start + block + end + rest)
+    with pytest.raises(Failure) as raised:
+        install.install_group("runtime")
+    assert "`--no-build` but has no binary distribution" in raised.value.output
 
 
 def test_a_node_package_with_another_hash_is_not_installed(tmp_path: Path) -> None:
@@ -244,6 +254,18 @@ def test_one_python_everywhere(project: dict[str, Any]) -> None:
     assert project["project"]["requires-python"] == f"=={version}.*"
     assert (ROOT / ".python-version").read_text().strip() == version
     assert f"/{NODE_FOLDER.relative_to(ROOT)}:" in (ROOT / "scripts/cdk").read_text()
+
+
+def _checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what uv reads, which install.py takes for the checkout."""
+    (checkout := tmp_path / "checkout").mkdir()
+    for name in ("pyproject.toml", "uv.lock"):
+        shutil.copy(ROOT / name, checkout)
+    (local := checkout / ".local").mkdir()
+    (local / "cache").symlink_to(LOCAL / "cache")
+    monkeypatch.setattr(install, "ROOT", checkout)
+    monkeypatch.setattr(install, "LOCAL", local)
+    return checkout
 
 
 def _with_other_hashes(text: str, start: str) -> str:
