@@ -19,7 +19,8 @@ from typing import IO, Final, NamedTuple
 
 import httpx
 
-from localcloud import emulator
+from benchmarks.marks import commit
+from localcloud import emulator, git
 from localcloud.install import ROOT
 from localcloud.progress import say, step
 
@@ -39,7 +40,7 @@ def main() -> None:
     """Measure everything and write the page."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)  # noqa: S607
+        git.own(ROOT, "clone", "--quiet", str(ROOT), str(clone))
         rows = list(_measure(clone))
     _PAGE.write_text(_page(rows))
     say(f"Written: {_PAGE.relative_to(ROOT)}")
@@ -65,7 +66,7 @@ def _measure(clone: Path) -> Iterator[Row]:
             None,
             lambda run: _memory(clone, output, run),
         )
-    _run(clone, "git checkout --quiet backend")  # the edits
+    git.own(clone, "checkout", "--quiet", "backend")  # the edits
     for runs, command, goal in (
         (3, "./scripts/cdk synth --quiet", 4),
         (3, ".venv/bin/pytest tests/unit", 5),
@@ -157,11 +158,10 @@ def _run(clone: Path, command: str) -> str:
 def _page(rows: list[Row]) -> str:
     today = datetime.datetime.now(datetime.UTC).date()
     machine = f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores"
-    commit = _output("git", "rev-parse", "--short", "HEAD")
     lines = [
         "# How long a developer waits",
         "",
-        f"Seconds, measured by `./scripts/timings` at commit {commit} on {today}: {machine}.",
+        f"Seconds, measured by `./scripts/timings` at commit {commit()} on {today}: {machine}.",
         "",
         "| what | goal | median | slowest | runs | where the time goes |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -172,8 +172,3 @@ def _page(rows: list[Row]) -> str:
         for row in rows
     ]
     return "\n".join(lines) + "\n"
-
-
-def _output(*command: str) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from localcloud import git
 from localcloud.install import ROOT
 from localcloud.progress import Failure
 
@@ -30,7 +31,7 @@ def processor() -> str:
 
 def commit() -> str:
     """That is checked out, without what is changed since."""
-    return said("git", "rev-parse", "--short", "HEAD")
+    return git.ask(ROOT, "rev-parse", "--short", "HEAD").strip()
 
 
 def said(*command: str) -> str:

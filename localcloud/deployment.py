@@ -1,6 +1,7 @@
 """Deploys the stack onto the local cloud with the real CDK CLI."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud import gaps, processes
 from localcloud.emulator import ACCOUNT, REGION, Emulator, aws_environment
+from localcloud.environment import CDK_SETTINGS
 from localcloud.hotswap import the_cloud_answers
 from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
 from localcloud.processes import Interruption
@@ -47,7 +49,7 @@ class Deployment:
         shutil.rmtree(self._assembly, ignore_errors=True)
         command = ["synth", "--quiet", "--context", f"environment={self._environment}"]
         if self._environment != LOCAL_ENVIRONMENT:
-            command += ["--app", f"{PYTHON} -m localcloud.app"]
+            command += ["--app", f"{shlex.quote(str(PYTHON))} -m localcloud.app"]
         self._synthesis = self._start([*command, "--output", str(self._assembly)])
 
     def abandon(self) -> None:
@@ -102,10 +104,11 @@ class Deployment:
             "LANG": "C.UTF-8",
             "PYTHON_COLORS": "0",
             "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
+            "UV_NO_CONFIG": "1",
             "UV_OFFLINE": "1",  # what the function needs was installed
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,
-            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            **CDK_SETTINGS,
             **aws_environment(self._cloud.endpoint),
         }
 

@@ -15,6 +15,7 @@ import io
 import os
 import platform
 import re
+import shutil
 import signal
 import ssl
 import stat
@@ -24,6 +25,7 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+from localcloud import environment
 from localcloud.progress import Failure, explain, say, step
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +39,7 @@ INPUTS = ("uv.lock", "package-lock.json", "backend/api/runtime/requirements.txt"
 
 _PYTHON_VERSION = "3.13"
 _STAMP = LOCAL / "installed"
+_RUNTIME = str(ROOT / "backend" / "api" / "runtime")
 # One of each thing that is installed: whoever removes one gets it back.
 _PARTS = (
     PYTHON,
@@ -44,19 +47,14 @@ _PARTS = (
     ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk",
     EMULATOR_PYTHON,
 )
-# The caller's settings of uv that say how to reach the network; others would change what is
-# installed, and so would all of npm's.
-_KEPT_UV_SETTINGS = ("UV_HTTP_TIMEOUT", "UV_PYTHON_INSTALL_MIRROR")
-# They lead elsewhere. pyenv's are those of the folder that a script was started from.
-_DROPPED = (
-    *("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PYENV_DIR", "PYENV_VERSION"),
-    *("NODE_ENV", "NODE_OPTIONS"),
-)
 _NETWORK_HINT = "If this machine is offline, connect it; behind a proxy, set HTTPS_PROXY."
 
 
 def main() -> None:
     """Install what is missing, and run the module that the arguments name, if they do."""
+    environment.enter()
+    # Whoever ignores it can't learn how a child ended, and a caller may have handed that down.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # A shell's background job ignores SIGINT until it says otherwise.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _exit)
@@ -67,6 +65,12 @@ def main() -> None:
     except Failure as failure:
         explain(failure)
         sys.exit(1)
+    except OSError as error:
+        say(
+            f"{error.filename or ROOT}: {error.strerror}. The checkout must be writable, and its "
+            "disk must have room."
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     if len(sys.argv) == 1:
@@ -74,7 +78,8 @@ def main() -> None:
     module, *arguments = sys.argv[1:]
     # Until main() has its own handlers, Ctrl-C ends it without a word.
     start = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    start += f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {module} import main; main()"
+    start += f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.path.append({_RUNTIME!r}); "
+    start += f"from {module} import main; main()"
     os.execv(PYTHON, [str(PYTHON), "-I", "-c", start, *arguments])  # noqa: S606
 
 
@@ -104,21 +109,28 @@ def install() -> None:
 def _install_all() -> None:
     with step("uv"):
         uv = _uv()
-    environment = _environment()
     with step(f"Python {_PYTHON_VERSION}"):
-        python = _python(uv, environment)
-    sync = [uv, "sync", "--frozen", "--quiet", "--python", python]
+        python = _python(uv)
     with step("Python packages"):
-        _run(sync, {**environment, "UV_PROJECT_ENVIRONMENT": str(ROOT / ".venv")})
+        _sync(uv, python, PYTHON.parents[1])
     with step("AWS CDK CLI"):
         npm_ci(ROOT)
     with step("local cloud"):
-        target = {"UV_PROJECT_ENVIRONMENT": str(EMULATOR_PYTHON.parents[1])}
-        _run([*sync, "--only-group", "emulator"], {**environment, **target})
+        _sync(uv, python, EMULATOR_PYTHON.parents[1], "--only-group", "emulator")
     with step("the function's dependencies"):
         fetch = "import sys; sys.path.insert(0, '.'); from backend.api import bundling as b; "
         fetch += "[b.fetch_dependencies(b.RUNTIME, p) for p in (b.HOST, b.LAMBDA_ARM64)]"
-        _run([str(PYTHON), "-I", "-c", fetch], environment)
+        _run([str(PYTHON), "-I", "-c", fetch], environment.for_installing())
+
+
+def _sync(uv: str, python: str, target: Path, *options: str) -> None:
+    """Make an environment of what uv.lock has.
+
+    Anew: one that was moved or copied here has the other place's interpreter in its programs.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    command = [uv, "sync", "--frozen", "--quiet", "--python", python, *options]
+    _run(command, {**environment.for_installing(), "UV_PROJECT_ENVIRONMENT": str(target)})
 
 
 def install_group(group: str) -> Path:
@@ -132,10 +144,8 @@ def install_group(group: str) -> Path:
     with (LOCAL / f"{group}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != wanted:
-            stamp.unlink(missing_ok=True)
-            uv = [str(PYTHON.with_name("uv")), "sync", "--frozen", "--quiet", "--only-group", group]
-            environment = {**_environment(), "UV_PROJECT_ENVIRONMENT": str(target)}
-            _run([*uv, "--python", str(PYTHON)], environment)
+            uv = str(PYTHON.with_name("uv"))
+            _sync(uv, str(PYTHON), target, "--only-group", group)
             stamp.write_text(wanted)
     return target
 
@@ -144,45 +154,29 @@ def npm_ci(folder: Path) -> None:
     """Install into the folder what its package-lock.json names. Raises Failure."""
     npm = [str(ROOT / ".venv" / "bin" / "npm"), "ci", "--ignore-scripts", "--include=dev"]
     options = ["--no-audit", "--no-fund", "--prefix", str(folder)]
-    _run([*npm, *options], tool_environment())
+    _run([*npm, *options], installer_environment())
 
 
 def tool_environment() -> dict[str, str]:
-    """For what is installed in the checkout: it finds Node there, the network, and its caches."""
-    environment = _environment()
-    folders = (str(NODE_FOLDER), str(ROOT / ".venv" / "bin"), environment["PATH"])
-    return {**environment, "PATH": os.pathsep.join(folders)}
+    """Return what programs of the checkout are started with: they find each other on the PATH."""
+    return _with_tools(environment.clean())
+
+
+def installer_environment() -> dict[str, str]:
+    """Return what npm and uv of the checkout are started with, when they may install."""
+    return _with_tools(environment.for_installing())
+
+
+def _with_tools(variables: dict[str, str]) -> dict[str, str]:
+    folders = (str(NODE_FOLDER), str(PYTHON.parent), variables["PATH"])
+    return {**variables, "PATH": os.pathsep.join(folders)}
 
 
 def _wanted() -> str:
     digest = hashlib.sha256(str(ROOT).encode())  # environments can't be moved
-    for name in (*INPUTS, "localcloud/install.py"):
+    for name in (*INPUTS, "localcloud/install.py", "localcloud/environment.py"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
-
-
-def _environment() -> dict[str, str]:
-    """The caller's, so that proxies and certificates work, with every cache in the checkout."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _DROPPED
-        and (name in _KEPT_UV_SETTINGS or not name.upper().startswith(("UV_", "NPM_CONFIG_")))
-    }
-    temporary = LOCAL / "tmp"
-    temporary.mkdir(exist_ok=True)
-    return {
-        **kept,
-        "TMPDIR": str(temporary),
-        "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
-        "UV_PYTHON_INSTALL_DIR": str(LOCAL / "python"),
-        # The machine's certificate authorities, for those behind a proxy that has its own.
-        "UV_SYSTEM_CERTS": "1",
-        "NODE_USE_SYSTEM_CA": "1",
-        "NODE_DISABLE_COMPILE_CACHE": "1",
-        "npm_config_cache": str(LOCAL / "cache" / "npm"),
-        "npm_config_update_notifier": "false",
-    }
 
 
 def _uv() -> str:
@@ -237,29 +231,31 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-def _python(uv: str, environment: dict[str, str]) -> str:
+def _python(uv: str) -> str:
     """A Python of the version that Lambda runs: the machine's, or else a downloaded one."""
-    find = [uv, "python", "find", "--no-project", _PYTHON_VERSION]
+    variables = environment.for_installing()
+    # "system": not that of an environment, which may be the one that is about to be removed.
+    find = [uv, "python", "find", "--no-project", "--system", _PYTHON_VERSION]
     found = subprocess.run(
-        find, check=False, capture_output=True, text=True, env=environment, cwd=ROOT
+        find, check=False, capture_output=True, text=True, env=variables, cwd=ROOT
     )
     if found.returncode == 0:
         return found.stdout.strip()
     try:
-        _run([uv, "python", "install", "--quiet", "--no-bin", _PYTHON_VERSION], environment)
+        _run([uv, "python", "install", "--quiet", "--no-bin", _PYTHON_VERSION], variables)
     except Failure as failure:
         raise Failure(
             f"This machine has no Python {_PYTHON_VERSION}, and none could be downloaded: "
             "install one, or connect the machine.",
             failure.output,
         ) from None
-    return _run(find, environment).strip()
+    return _run(find, variables).strip()
 
 
-def _run(command: list[str], environment: dict[str, str]) -> str:
+def _run(command: list[str], variables: dict[str, str]) -> str:
     process = subprocess.Popen(
         command,
-        env=environment,
+        env=variables,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

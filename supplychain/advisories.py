@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from localcloud.install import PYTHON, ROOT, install_group, tool_environment
+from localcloud.install import PYTHON, ROOT, install_group, installer_environment
 from localcloud.progress import Failure
 
 # Of Python packages: https://google.github.io/osv.dev/api/ has PyPA's and GitHub's advisories. Of
@@ -136,7 +136,7 @@ def _start(command: list[str]) -> subprocess.CompletedProcess[str]:
             text=True,
             timeout=_SECONDS,
             stdin=subprocess.DEVNULL,
-            env=tool_environment(),
+            env=installer_environment(),
             cwd=ROOT,
         )
     except subprocess.TimeoutExpired:

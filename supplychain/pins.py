@@ -8,7 +8,7 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from localcloud.install import PYTHON, tool_environment
+from localcloud.install import PYTHON, installer_environment
 from localcloud.progress import Failure
 from supplychain.settings import NODE_FOLDERS, project
 
@@ -61,17 +61,17 @@ def _raise_python(root: Path, pins: list[Pin], within_major: Set[str]) -> None:
         by_group.setdefault(pin.where, []).append(pin)
     for group, members in by_group.items():
         ranges = [f"{pin.name}{_python_range(pin, within_major)}" for pin in members]
-        _uv(root, "add", "--frozen", "--group", group, *ranges)
+        uv(root, "add", "--frozen", "--group", group, *ranges)
     # All groups together, as they are locked: what one of them holds back, no other passes.
     (root / "uv.lock").unlink(missing_ok=True)
-    _uv(root, "lock")
+    uv(root, "lock")
     for group, members in by_group.items():
         options = ["--frozen", "--no-hashes", "--no-annotate", "--no-header", "--only-group", group]
-        lines = _uv(root, "export", *options).splitlines()
+        lines = uv(root, "export", *options).splitlines()
         versions = dict(line.split(" ;")[0].split("==") for line in lines if "==" in line)
         exact = [f"{pin.name}=={versions[pin.name.split('[')[0]]}" for pin in members]
-        _uv(root, "add", "--frozen", "--group", group, *exact)
-    _uv(root, "lock")
+        uv(root, "add", "--frozen", "--group", group, *exact)
+    uv(root, "lock")
 
 
 def _python_range(pin: Pin, within_major: Set[str]) -> str:
@@ -87,13 +87,13 @@ def _raise_node(folder: Path, within_major: Set[str]) -> None:
     lock = folder / "package-lock.json"
     lock.unlink(missing_ok=True)
     _write(folder, package)
-    _npm(folder)
+    npm(folder)
     locked = json.loads(lock.read_text())["packages"]
     for kind in _kinds(package):
         for name in package[kind]:
             package[kind][name] = locked[f"node_modules/{name}"]["version"]
     _write(folder, package)
-    _npm(folder)
+    npm(folder)
 
 
 def _package(folder: Path) -> dict[str, Any]:
@@ -110,15 +110,16 @@ def _write(folder: Path, package: Mapping[str, Any]) -> None:
     (folder / "package.json").write_text(text)
 
 
-def _uv(root: Path, *arguments: str) -> str:
-    return _run([str(PYTHON.with_name("uv")), *arguments, "--python", str(PYTHON)], root)
+def uv(root: Path, *arguments: str) -> str:
+    """Run the checkout's uv on a folder; return what it prints. Raises Failure."""
+    return _run([str(PYTHON.with_name("uv")), *arguments], root)
 
 
-def _npm(folder: Path) -> str:
-    # As ./scripts/lock does it.
-    npm = [str(PYTHON.with_name("npm")), "install", "--package-lock-only", "--ignore-scripts"]
+def npm(folder: Path) -> None:
+    """Have npm lock what a folder's package.json names. Raises Failure."""
+    command = [str(PYTHON.with_name("npm")), "install", "--package-lock-only", "--ignore-scripts"]
     options = ["--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"]
-    return _run([*npm, *options], folder)
+    _run([*command, *options, "--prefix", str(folder)], folder)
 
 
 def _run(command: list[str], folder: Path) -> str:
@@ -128,7 +129,7 @@ def _run(command: list[str], folder: Path) -> str:
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        env=tool_environment(),
+        env={**installer_environment(), "UV_PYTHON": str(PYTHON)},
         cwd=folder,
     )
     if done.returncode:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from localcloud import git
 from localcloud.install import ROOT, tool_environment
 from localcloud.progress import Failure, explain, say, step
 from supplychain import pins, settings
@@ -85,15 +86,11 @@ def _changes(old: list[pins.Pin], new: list[pins.Pin]) -> list[str]:
 
 
 def _require_unchanged(root: Path) -> None:
-    status = ["git", "status", "--porcelain", "--", *FILES]
-    done = subprocess.run(status, check=False, capture_output=True, text=True, cwd=root)
-    if done.returncode:
-        raise Failure("git does not say what has changed here; see above.", done.stderr)
-    if done.stdout:
+    if changed := git.ask(root, "status", "--porcelain", "--", *FILES):
         raise Failure(
             "These files have changes that are not committed, and an upgrade would write into them:"
             " commit them, or put them aside with git stash.",
-            done.stdout,
+            changed,
         )
 
 

@@ -5,7 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from localcloud import environment
 from tests.dynamodb_local import started_engine
+
+# As the scripts do: a hook's GIT_DIR, or a shell's NODE_OPTIONS, must not reach what tests start.
+environment.enter()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,11 +5,12 @@ prints. Ends with 1 when an answer was wrong, something was lost, or memory grew
 """
 
 import argparse
+import os
 import sys
 from typing import Final
 
 from localcloud.command import run
-from localcloud.install import PYTHON, install_group
+from localcloud.install import PYTHON, ROOT, install_group
 from localcloud.processes import Interrupted, Interruption
 from localcloud.progress import Failure, explain, say, step
 
@@ -21,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="./scripts/load", description=__doc__)
     parser.add_argument("--minutes", type=_minutes, default=_MINUTES, help="how long", metavar="N")
     minutes = parser.parse_args().minutes
+    os.chdir(ROOT)  # where modules are found
     interruption = Interruption()
     try:
         with step("locust"):

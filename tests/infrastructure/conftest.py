@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.environment import CDK_SETTINGS
 from localcloud.install import LOCAL, NODE_FOLDER, ROOT
 
 # The CDK starts Node when it is imported: the checkout's, whatever else is on the PATH.
@@ -25,16 +26,17 @@ import toolchain
 @pytest.fixture(scope="session")
 def environ() -> dict[str, str]:
     """For what tests start: no credential, no network, the checkout's Node."""
-    home = LOCAL / "home"  # the sandbox's too: the CDK unpacks itself there once
+    home = LOCAL / "home"  # the sandbox's too
     home.mkdir(exist_ok=True)
     return {
         "PATH": f"{NODE_FOLDER}{os.pathsep}{os.defpath}",
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
+        "UV_NO_CONFIG": "1",
         "UV_OFFLINE": "1",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        **CDK_SETTINGS,
     }
 
 
@@ -62,7 +64,7 @@ def synthesize(environ: dict[str, str], context: dict[str, Any]) -> Synthesize:
     def run(main: Callable[[], None], arguments: dict[str, str], folder: Path) -> None:
         told = functools.partial(cdk.App, context={**context, **arguments}, outdir=str(folder))
         with pytest.MonkeyPatch.context() as patch:
-            for variable in ("HOME", "UV_CACHE_DIR", "UV_OFFLINE"):
+            for variable in ("HOME", "UV_CACHE_DIR", "UV_NO_CONFIG", "UV_OFFLINE"):
                 patch.setenv(variable, environ[variable])
             patch.setattr(cdk, "App", told)
             main()

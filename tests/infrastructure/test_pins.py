@@ -95,10 +95,6 @@ def test_what_ships_and_what_builds_it_is_pinned(project: dict[str, Any]) -> Non
         assert re.fullmatch(r"[\w.-]+(\[[\w-]+\])?==[\d.]+", requirement)
 
 
-def test_every_folder_is_locked_by_the_script() -> None:
-    assert f"for folder in {' '.join(NODE_FOLDERS)}; do" in (ROOT / "scripts/lock").read_text()
-
-
 @pytest.mark.parametrize("folder", NODE_FOLDERS)
 def test_every_pin_of_npm_is_exact(folder: str) -> None:
     package = _json(f"{folder}/package.json")
@@ -253,7 +249,6 @@ def test_one_python_everywhere(project: dict[str, Any]) -> None:
     version = "{}.{}".format(*PYTHON_VERSION)
     assert project["project"]["requires-python"] == f"=={version}.*"
     assert (ROOT / ".python-version").read_text().strip() == version
-    assert f"/{NODE_FOLDER.relative_to(ROOT)}:" in (ROOT / "scripts/cdk").read_text()
 
 
 def _checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

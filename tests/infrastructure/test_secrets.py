@@ -2,10 +2,10 @@
 
 import secrets
 import string
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from localcloud import git
 from localcloud.install import ROOT
 from tests.secrets import Secret, find
 
@@ -40,13 +40,7 @@ ACCEPTED = {
 
 
 def test_nothing_committed_looks_like_a_secret_but_what_is_accepted() -> None:
-    names = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],  # noqa: S607
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split("\0")
+    names = git.ask(ROOT, "ls-files", "-co", "--exclude-standard", "-z").split("\0")
     found = find(ROOT, [name for name in names if name and (ROOT / name).is_file()])
     found = {secret for secret in found if secret.digest != KEY_OF_EMULATORS}
     assert found - ACCEPTED.keys() == set(), "take it out, or accept it in this file"

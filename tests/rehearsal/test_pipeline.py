@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from localcloud import git
 from localcloud.emulator import REGION
 from localcloud.install import NODE_FOLDER, PYTHON, ROOT
 from tests.rehearsal.builds import PATH, Build, Ended, builds, run
@@ -45,10 +46,10 @@ def handler(event, context):
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A clean clone of the commit that is checked out."""
-    if changed := _git("status", "--porcelain"):
+    if changed := git.ask(ROOT, "status", "--porcelain"):
         pytest.fail(f"The pipeline builds commits. Commit this first:\n{changed}", pytrace=False)
     folder = tmp_path_factory.mktemp("clone")
-    _git("clone", "--quiet", str(ROOT), str(folder))
+    git.own(ROOT, "clone", "--quiet", str(ROOT), str(folder))
     yield folder
     shutil.rmtree(folder)
 
@@ -192,14 +193,3 @@ def _on_the_cloud(build: Build, assembly: Path, clone: Path, home: Path) -> Ende
     }
     sandbox = (str(clone / "scripts/sandbox"), "--")
     return run(build, assembly, home, variables, sandbox)
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments],  # noqa: S607
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    return done.stdout

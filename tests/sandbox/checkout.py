@@ -1,7 +1,6 @@
 """A copy of the checkout that may be edited while its sandbox runs."""
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from localcloud import emulator
+from localcloud import emulator, git
 from tests.sandbox.conftest import ROOT, Sandbox, with_token
 
 RUNTIME = Path("backend/api/runtime")
@@ -19,7 +18,7 @@ RUNTIME = Path("backend/api/runtime")
 _INSTALLED = (
     ".venv",
     "node_modules",
-    *(f".local/{n}" for n in ("assets", "cache", "emulator", "home")),
+    *(f".local/{n}" for n in ("assets", "cache", "emulator", "home", "jsii")),
 )
 
 
@@ -27,13 +26,7 @@ class Checkout:
     """A copy of this checkout that may be edited, and the sandbox that runs in it."""
 
     def __init__(self, folder: Path) -> None:
-        files = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard", "-z"],  # noqa: S607
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
+        files = git.ask(ROOT, "ls-files", "-co", "--exclude-standard", "-z")
         for name in filter(None, files.split("\0")):
             if not name.startswith("tests/") and (ROOT / name).exists():
                 copy = folder / name

@@ -2,4 +2,7 @@
 
 from backend.api.openapi import document, written
 
-written.PATH.write_text(written.text(document.make()))
+
+def main() -> None:
+    """Write it, from the code that answers."""
+    written.PATH.write_text(written.text(document.make()))

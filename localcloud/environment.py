@@ -1,0 +1,93 @@
+"""The environment of every script: the caller's, less what would steer the tools that it starts.
+
+Runs on any Python since 3.9.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_LOCAL = Path(__file__).resolve().parents[1] / ".local"
+
+# Variables of shells, Python, Node, git and the tools: each may change what is installed, built or
+# tested, or lead to another checkout than this one.
+_STEERING = re.compile(
+    r"(BASH_FUNC_|CDK_|CONDA_|GIT_|HYPOTHESIS_|JSII_|MYPY|NODE_|NPM_CONFIG_|PIP_|PYENV_|PYTHON|RUFF_|UV_"
+    r"|VIRTUAL_ENV).*"
+    r"|BASH_ENV|CDPATH|CLASSPATH|ENV|_JAVA_OPTIONS|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS"
+    r"|PYTEST_(ADDOPTS|DISABLE_PLUGIN_AUTOLOAD|PLUGINS)",
+    re.IGNORECASE,
+)
+# But for those that say how to reach the network, or where npm's file is that says it.
+_NETWORK = re.compile(
+    r"NODE_EXTRA_CA_CERTS|NODE_USE_ENV_PROXY|UV_HTTP_TIMEOUT|UV_PYTHON_INSTALL_MIRROR"
+    r"|NPM_CONFIG_(USERCONFIG|//.*|(@.*:)?REGISTRY|(HTTPS?[-_])?PROXY|NOPROXY|CAFILE|STRICT[-_]SSL)",
+    re.IGNORECASE,
+)
+_NPM = "npm_config_"
+
+# Its caches, hundreds of megabytes, which it would put into the home folder.
+CDK_SETTINGS = {
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+    "CDK_HOME": str(_LOCAL / "cdk"),
+    "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(_LOCAL / "jsii"),
+}
+
+
+def clean() -> dict[str, str]:
+    """Return the caller's environment, less what steers tools, with the CDK's caches in here."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not _STEERING.fullmatch(name) or _NETWORK.fullmatch(name)
+    }
+    return {**kept, **CDK_SETTINGS}
+
+
+def enter() -> None:
+    """Make it this process's own."""
+    wanted = clean()
+    os.environ.clear()
+    os.environ.update(wanted)
+
+
+def for_installing() -> dict[str, str]:
+    """Return what uv and npm install with: their caches in the checkout, and nobody's settings.
+
+    Of npm's settings those of the network stay, from its variables and from the user's .npmrc.
+    """
+    variables = clean()
+    file = Path.home() / ".npmrc"
+    for name in [name for name in variables if name.lower() == f"{_NPM}userconfig"]:
+        file = Path(variables.pop(name))
+    temporary = _LOCAL / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    return {
+        **_npm_network(file),
+        **variables,
+        "TMPDIR": str(temporary),
+        "UV_CACHE_DIR": str(_LOCAL / "cache" / "uv"),
+        "UV_PYTHON_INSTALL_DIR": str(_LOCAL / "python"),
+        "UV_NO_CONFIG": "1",
+        # The machine's certificate authorities, for those behind a proxy that has its own.
+        "UV_SYSTEM_CERTS": "1",
+        "NODE_USE_SYSTEM_CA": "1",
+        "NODE_DISABLE_COMPILE_CACHE": "1",
+        f"{_NPM}cache": str(_LOCAL / "cache" / "npm"),
+        f"{_NPM}update_notifier": "false",
+        # Files that nobody makes; npm refuses one file for both.
+        f"{_NPM}userconfig": str(_LOCAL / "npmrc" / "user"),
+        f"{_NPM}globalconfig": str(_LOCAL / "npmrc" / "global"),
+    }
+
+
+def _npm_network(file: Path) -> dict[str, str]:
+    try:
+        lines = file.read_text(errors="replace").splitlines()
+    except OSError:  # nobody has to have one
+        return {}
+    pairs = (line.partition("=") for line in lines)
+    settings = {_NPM + name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+    return {name: value for name, value in settings.items() if _NETWORK.fullmatch(name)}

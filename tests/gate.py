@@ -1,0 +1,70 @@
+"""./scripts/test: the gate, all that must hold before a change goes in.
+
+CI runs this and nothing else, and finds each suite's results in .local/reports, in JUnit's format.
+"""
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from localcloud.install import ROOT, tool_environment
+
+_REPORTS: Final = ".local/reports"
+
+
+def _suite(name: str, *options: str) -> tuple[str, ...]:
+    return ("pytest", "--junit-xml", f"{_REPORTS}/{name}.xml", *options)
+
+
+_QUICK: Final = (
+    ("ruff", "format", "--check"),
+    ("ruff", "check"),
+    ("mypy",),
+    _suite("unit", "-n", "auto", "tests/unit"),
+)
+_IN_TWO: Final = ("-n", "2", "--dist", "loadfile")
+_REST: Final = (
+    _suite(
+        "infrastructure",
+        *_IN_TWO,
+        *("tests/integration", "tests/compatibility", "tests/infrastructure"),
+    ),
+    (
+        *("./scripts/sandbox", "--"),
+        *_suite("end_to_end", "tests/smoke", "tests/end_to_end", "tests/conformance"),
+    ),
+    _suite("sandbox", *_IN_TWO, "tests/sandbox"),
+)
+
+
+def main() -> None:
+    """Run every step, or the quick ones."""
+    parser = argparse.ArgumentParser(prog="./scripts/test", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="what takes seconds: format, lint, types, unit tests"
+    )
+    steps = _QUICK if parser.parse_args().quick else (*_QUICK, *_REST)
+    shutil.rmtree(ROOT / _REPORTS, ignore_errors=True)
+    run(steps)
+
+
+def run(steps: Iterable[tuple[str, ...]]) -> None:
+    """Run commands in the checkout, with its programs and without AWS, until one fails.
+
+    Shows each command, and its seconds. Exits with the status of the one that fails.
+    """
+    # Ctrl-C reaches what runs, too, which cleans up and fails.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    variables = {k: v for k, v in tool_environment().items() if not k.startswith("AWS_")}
+    for step in steps:
+        print(f"\n=== {' '.join(step)}", flush=True)  # noqa: T201 it is the output
+        started = time.monotonic()
+        status = subprocess.Popen(step, cwd=ROOT, env=variables).wait()
+        if status:
+            sys.exit(status if status > 0 else 128 - status)
+        print(f"=== {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
