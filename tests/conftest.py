@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.deployed import Client
 from tests.dynamodb_local import started_engine
 
 
@@ -28,6 +29,20 @@ def endpoint() -> str:
 def authorization() -> dict[str, str]:
     """Header fields with a token that allows everything, and is good until the last test."""
     return {"Authorization": f"Bearer {_variable('API_TOKEN')}"}
+
+
+@pytest.fixture(scope="session")
+def api(endpoint: str, authorization: dict[str, str]) -> Iterator[Client]:
+    """A client of the deployed API that sends the token."""
+    with Client(endpoint, authorization) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def anonymous(endpoint: str) -> Iterator[Client]:
+    """A client of the deployed API that sends no token."""
+    with Client(endpoint) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
