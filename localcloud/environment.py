@@ -71,6 +71,7 @@ def for_installing() -> dict[str, str]:
         "UV_CACHE_DIR": str(_LOCAL / "cache" / "uv"),
         "UV_PYTHON_INSTALL_DIR": str(_LOCAL / "python"),
         "UV_NO_CONFIG": "1",
+        "UV_NO_BUILD": "1",  # what builds a package is in no lock
         # The machine's certificate authorities, for those behind a proxy that has its own.
         "UV_SYSTEM_CERTS": "1",
         "NODE_USE_SYSTEM_CA": "1",

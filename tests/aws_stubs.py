@@ -12,6 +12,7 @@ _REPORT = "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus"
 
 
 class Request(NamedTuple):
+    method: str
     path: str
     headers: dict[str, str]
     body: bytes
@@ -27,12 +28,13 @@ class Response(NamedTuple):
 
 @contextmanager
 def serving(answer: Callable[[Request], Response]) -> Iterator[str]:
-    """Serves POST requests on the loopback; gives the address."""
+    """Serves on the loopback; gives the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            response = answer(Request(self.path, dict(self.headers.items()), body))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = dict(self.headers.items())
+            response = answer(Request(self.command, self.path, headers, body))
             if response.status is None:
                 self.close_connection = True
                 return
@@ -41,7 +43,10 @@ def serving(answer: Callable[[Request], Response]) -> Iterator[str]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(response.body)))
             self.end_headers()
-            self.wfile.write(response.body)
+            if self.command != "HEAD":
+                self.wfile.write(response.body)
+
+        do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 http.server's names
 
         def log_message(self, *_arguments: object) -> None:
             pass

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from localcloud import environment
+from tests.deployed import Client
 from tests.dynamodb_local import started_engine
 
 # As the scripts do: a hook's GIT_DIR, or a shell's NODE_OPTIONS, must not reach what tests start.
@@ -32,6 +33,20 @@ def endpoint() -> str:
 def authorization() -> dict[str, str]:
     """Header fields with a token that allows everything, and is good until the last test."""
     return {"Authorization": f"Bearer {_variable('API_TOKEN')}"}
+
+
+@pytest.fixture(scope="session")
+def api(endpoint: str, authorization: dict[str, str]) -> Iterator[Client]:
+    """A client of the deployed API that sends the token."""
+    with Client(endpoint, authorization) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def anonymous(endpoint: str) -> Iterator[Client]:
+    """A client of the deployed API that sends no token."""
+    with Client(endpoint) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -10,26 +10,25 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 
 import hook
 from localcloud.hotswap import function_of_the_api
 from tests.aws_stubs import codedeploy
 from tests.conformance import table as tables
+from tests.deployed import Client
 
 EVENT = {"DeploymentId": "d-TEST00001", "LifecycleEventHookExecutionId": "e-1"}
 
 
 @pytest.fixture
-def somebody(endpoint: str, authorization: dict[str, str]) -> Iterator[None]:
+def somebody(api: Client) -> Iterator[None]:
     """A user who is there all the time, so that the table isn't empty before and after."""
-    with httpx.Client(base_url=endpoint, timeout=31, headers=authorization) as client:
-        name = f"e2e-{uuid.uuid4()}"
-        user = {"username": name, "email": f"{name}@example.com"}
-        assert client.post("/users", json=user).status_code == 201
-        yield
-        assert client.delete(f"/users/{name}").status_code == 204
+    name = f"e2e-{uuid.uuid4()}"
+    user = {"username": name, "email": f"{name}@example.com"}
+    assert api.post("/users", json=user).status_code == 201
+    yield
+    assert api.delete(f"/users/{name}").status_code == 204
 
 
 @pytest.mark.parametrize(

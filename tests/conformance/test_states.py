@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -18,12 +17,11 @@ from tests.conformance import table as tables
 from tests.conformance import values
 from tests.conformance.calls import Call, ListCall, Reply
 from tests.conformance.model import Model, Wrong
+from tests.deployed import Client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-# The longest that the gateway waits for the function, and a little.
-_TIMEOUT_SECONDS: Final = 31
 _MOST_AT_ONCE: Final = 5
 _SEQUENCES_BETWEEN_REPORTS: Final = 20
 
@@ -150,7 +148,7 @@ _FINAL_WALKS: Final = (
 class _Run:
     """A deployed API, its table, and what was done to them so far."""
 
-    def __init__(self, client: httpx.Client, table: "Table") -> None:
+    def __init__(self, client: Client, table: "Table") -> None:
         self.client = client
         self.table = table
         self.counts: Counter[str] = Counter()
@@ -419,17 +417,13 @@ def _orders(
 
 
 def test_every_sequence_of_calls_is_answered_as_the_contract_says(
-    endpoint: str,
-    authorization: dict[str, str],
-    is_long: bool,
-    closing_lines: list[str],
+    endpoint: str, api: Client, is_long: bool, closing_lines: list[str]
 ) -> None:
     table = tables.find_table(endpoint)
     tables.empty(table)
-    with httpx.Client(base_url=endpoint, headers=authorization, timeout=_TIMEOUT_SECONDS) as client:
-        run = _Run(client, table)
-        try:
-            states = type("States", (_States,), {"_run": run})
-            run_state_machine_as_test(states, settings=_LONG if is_long else _SHORT)
-        finally:
-            closing_lines += run.summary()
+    run = _Run(api, table)
+    try:
+        states = type("States", (_States,), {"_run": run})
+        run_state_machine_as_test(states, settings=_LONG if is_long else _SHORT)
+    finally:
+        closing_lines += run.summary()

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Final
 
 import boto3
-import httpx
 
 from tests.conformance.values import GOOD_VALUES
+from tests.deployed import Client
 
 _PERSONAL: Final = ("given_name", "family_name", "display_name", "phone_number", "state")
 # What the suites use, and whatever looks like it.
@@ -27,12 +27,10 @@ _PATTERNS: Final = {
 }
 
 
-def test_nothing_personal_was_logged(
-    endpoint: str, authorization: dict[str, str], closing_lines: list[str]
-) -> None:
+def test_nothing_personal_was_logged(endpoint: str, api: Client, closing_lines: list[str]) -> None:
     # Never the logs of an AWS account, whatever credentials the machine has.
     assert os.environ.get("AWS_ENDPOINT_URL") == endpoint, "run it by ./scripts/sandbox -- COMMAND"
-    own_requests = set(_calls_with_personal_data(endpoint, authorization))
+    own_requests = set(_calls_with_personal_data(api))
     lines = list(_logged())
     assert own_requests <= {match for line in lines for match in re.findall(r"[\w=-]{16,}", line)}
     values = {
@@ -55,24 +53,23 @@ def test_nothing_personal_was_logged(
     assert found == set()
 
 
-def _calls_with_personal_data(endpoint: str, headers: dict[str, str]) -> Iterator[str]:
+def _calls_with_personal_data(api: Client) -> Iterator[str]:
     """The requests' ids."""
     name = f"e2e-{uuid.uuid4()}"
     person = {"username": name, "email": f"{name}@example.com", "given_name": "Giovanna"}
-    with httpx.Client(base_url=endpoint, timeout=31, headers=headers) as client:
-        for method, path, body in (
-            ("POST", "/users", person),
-            ("POST", "/users", person),
-            ("POST", "/users", {**person, "phone_number": "+49 30 1234567", "mail": "x"}),
-            ("GET", f"/users/{name}@example.com", None),
-            ("GET", f"/users?email={name}@example.com", None),
-            ("GET", f"/users?email={name}@example.com&nickname=Giovanna", None),
-            ("PATCH", f"/users/{name}", {"family_name": "Zoë", "phone_number": "+49301234567"}),
-            ("DELETE", f"/users/{name}", None),
-        ):
-            answer = client.request(method, path, json=body)
-            assert answer.status_code < 500
-            yield answer.headers["X-Request-Id"]
+    for method, path, body in (
+        ("POST", "/users", person),
+        ("POST", "/users", person),
+        ("POST", "/users", {**person, "phone_number": "+49 30 1234567", "mail": "x"}),
+        ("GET", f"/users/{name}@example.com", None),
+        ("GET", f"/users?email={name}@example.com", None),
+        ("GET", f"/users?email={name}@example.com&nickname=Giovanna", None),
+        ("PATCH", f"/users/{name}", {"family_name": "Zoë", "phone_number": "+49301234567"}),
+        ("DELETE", f"/users/{name}", None),
+    ):
+        answer = api.request(method, path, json=body)
+        assert answer.status_code < 500
+        yield answer.headers["X-Request-Id"]
 
 
 def _logged() -> Iterator[str]:

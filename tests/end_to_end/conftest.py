@@ -1,21 +1,15 @@
-"""A client of the deployed API whose address is in API_ENDPOINT."""
+"""Users that go with the test that made them."""
 
 import uuid
 from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 
-
-@pytest.fixture(scope="session")
-def api(endpoint: str, authorization: dict[str, str]) -> Iterator[httpx.Client]:
-    # The longest that the gateway waits for the function, and a little.
-    with httpx.Client(base_url=endpoint, headers=authorization, timeout=31) as client:
-        yield client
+from tests.deployed import Client
 
 
 @pytest.fixture
-def new_name(api: httpx.Client) -> Iterator[Callable[[], str]]:
+def new_name(api: Client) -> Iterator[Callable[[], str]]:
     """Usernames that nobody has; whoever has one after the test is deleted."""
     names = []
 

@@ -7,8 +7,9 @@ import base64
 import json
 from collections.abc import Callable
 
-import httpx
 import pytest
+
+from tests.deployed import Client
 
 CALLS = [
     "GET /users",
@@ -50,9 +51,9 @@ FORGERIES: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_nobody_is_let_in_without_a_token(endpoint: str, call: str) -> None:
+def test_nobody_is_let_in_without_a_token(anonymous: Client, call: str) -> None:
     method, path = call.split()
-    answer = httpx.request(method, endpoint + path, timeout=31)
+    answer = anonymous.request(method, path)
     assert answer.status_code == 401
     if method != "HEAD":
         assert answer.json() == {"message": "Unauthorized"}
@@ -60,16 +61,16 @@ def test_nobody_is_let_in_without_a_token(endpoint: str, call: str) -> None:
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
 def test_nobody_is_let_in_with_a_forged_one(
-    endpoint: str, authorization: dict[str, str], forge: Callable[[str], str]
+    anonymous: Client, authorization: dict[str, str], forge: Callable[[str], str]
 ) -> None:
     scheme, token = authorization["Authorization"].split()
     headers = {"Authorization": f"{scheme} {forge(token)}"}
     for call in CALLS:
         method, path = call.split()
-        answer = httpx.request(method, endpoint + path, headers=headers, timeout=31)
+        answer = anonymous.request(method, path, headers=headers)
         assert answer.status_code == 401, call
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_whoever_watches_needs_no_token(endpoint: str, method: str) -> None:
-    assert httpx.request(method, f"{endpoint}/health", timeout=31).status_code == 200
+def test_whoever_watches_needs_no_token(anonymous: Client, method: str) -> None:
+    assert anonymous.request(method, "/health").status_code == 200

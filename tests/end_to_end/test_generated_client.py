@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 from localcloud.install import PYTHON, ROOT
+from tests.deployed import Client
 
 _PACKAGE = "generated_client"
 _CALLS = {
@@ -56,15 +56,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def generated(
-    package: Path, endpoint: str, authorization: dict[str, str]
-) -> Iterator[GeneratedClient]:
+def generated(package: Path, api: Client, endpoint: str) -> GeneratedClient:
     module = importlib.import_module(f"{_PACKAGE}.client")
-    scheme, token = authorization["Authorization"].split()
-    with module.AuthenticatedClient(
-        base_url=endpoint, prefix=scheme, token=token, timeout=httpx.Timeout(31)
-    ) as client:
-        yield GeneratedClient(client)
+    return GeneratedClient(module.Client(base_url=endpoint).set_httpx_client(api))
 
 
 def test_every_call_has_a_function(package: Path) -> None:

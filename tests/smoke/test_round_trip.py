@@ -7,19 +7,20 @@ marker would.
 import uuid
 from collections.abc import Iterator
 
-import httpx
 import pytest
+
+from tests.deployed import Client
 
 
 @pytest.fixture
-def name(api: httpx.Client) -> Iterator[str]:
+def name(api: Client) -> Iterator[str]:
     """A username that nobody has; whoever has it after the test is deleted."""
     name = f"smoke-test-{uuid.uuid4()}"
     yield name
     assert api.delete(f"/users/{name}").status_code in {204, 404}
 
 
-def test_a_user_comes_and_goes(api: httpx.Client, name: str) -> None:
+def test_a_user_comes_and_goes(api: Client, name: str) -> None:
     path = f"/users/{name}"
     created = api.post("/users", json={"username": name})
     assert (created.status_code, created.json().get("username")) == (201, name)
