@@ -123,8 +123,16 @@ class API(Construct):
         log_group: logs.LogGroup,
         environment: Mapping[str, str],
     ) -> lambda_.Function:
-        # A role of our own: the one that the CDK makes may write every log of the account.
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        # A role of our own: the one that the CDK makes may write every log of the account. And one
+        # for each table: a published version keeps its role, so while another table is adopted,
+        # the live version may still use its own.
+        table_name = environment["TABLE_NAME"]
+        is_adopted = not cdk.Token.is_unresolved(table_name)
+        role = iam.Role(
+            self,
+            f"RoleFor-{table_name}" if is_adopted else "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
         log_group.grant_write(role)
         asset = bundling.build(bundling.RUNTIME, platform)
         # The code is told to the CDK, and to Lambda, by the description: the place that it is
