@@ -46,6 +46,8 @@ class Environment:
     api_tags: tags of the HTTP API.
     issuer: your OpenID Connect provider, whose tokens callers have; None for a user pool of the
         stack's own, which gives tokens to programs.
+    clients: of that pool, the names: one for each program, or for all of them; a secret is replaced
+        together with its client.
     token_validity: how long a token of that pool is good; 5 minutes to a day.
     open_docs: whether the API's documentation can be read without a token.
     cors_origins: whose pages may call the API from a browser, such as "https://app.example.com".
@@ -79,6 +81,7 @@ class Environment:
     platform: Platform = LAMBDA_ARM64
     api_tags: Mapping[str, str] = field(default_factory=dict)
     issuer: Issuer | None = None
+    clients: tuple[str, ...] = ("Machine",)
     token_validity: cdk.Duration = _TOKEN_VALIDITY
     open_docs: bool = False
     cors_origins: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ It is deployed once, then it updates itself. By its name, since a second region 
 ./scripts/cdk deploy --app '.venv/bin/python toolchain.py' UserManagementBackend-Toolchain
 """
 
-import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from aws_cdk import pipelines
 from constructs import Construct
 
 import constants
-from pipeline import build
+from pipeline import build, tools
 from pipeline.findings import accept_findings
 from pipeline.placeholders import refuse_unfilled
 from pipeline.stages import Stages
@@ -35,7 +35,9 @@ def main() -> None:
         waves=constants.WAVES,
         env=constants.TOOLCHAIN_TARGET,
     )
-    app.synth()
+    assembly = app.synth()
+    for name in tools.LOCKED:
+        shutil.copy(Path(__file__).with_name(name), assembly.directory)
 
 
 class Toolchain(cdk.Stack):
@@ -80,8 +82,6 @@ class Toolchain(cdk.Stack):
             pipeline_type=codepipeline.PipelineType.V2,
             synth=build.pipeline_step(source, permission),
             self_mutation=True,
-            cli_version=_version("aws-cdk"),
-            cdk_assets_cli_version=_version("cdk-assets"),
             cross_account_keys=has_keys,
             enable_key_rotation=has_keys,
             use_pipeline_role_for_actions=True,
@@ -98,6 +98,7 @@ class Toolchain(cdk.Stack):
             connection_arn=connection_arn,
         )
         pipeline.build_pipeline()
+        tools.install_locked(self)
         pipeline.pipeline.add_to_role_policy(permission)
         accept_findings(self, pipeline.pipeline)
 
@@ -105,12 +106,6 @@ class Toolchain(cdk.Stack):
         """Whether artifacts need a key that another account can be given; it costs money."""
         account = environment.target and environment.target.account
         return account is not None and account != self.account
-
-
-def _version(tool: str) -> str:
-    """As package.json pins it, so that what the pipeline runs is what was tested."""
-    package = json.loads(Path(__file__).with_name("package.json").read_text())
-    return str(package["devDependencies"][tool])
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class Backend(cdk.Stack):
             issuer = Identity(
                 self,
                 "Identity",
+                clients=environment.clients,
                 scopes=routes.SCOPES,
                 token_validity=environment.token_validity,
                 removal_policy=environment.removal_policy,

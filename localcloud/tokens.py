@@ -134,7 +134,7 @@ def _of_running_sandbox(port: int, scopes: Iterable[str]) -> str:
 
 
 def _client(session: boto3.Session, api_id: str) -> _Client:
-    """The one whose tokens the API takes. Its secret is nowhere but in Cognito."""
+    """The first of those whose tokens the API takes. Its secret is nowhere but in Cognito."""
     found = session.client("apigatewayv2").get_authorizers(ApiId=api_id)["Items"]
     if not found:
         raise Failure("The API is not deployed yet: wait until it is.")

@@ -67,7 +67,8 @@ def configure(
         key: {"ThrottlingRateLimit": own.rate, "ThrottlingBurstLimit": own.burst}
         for key, own in route_throttles.items()
     }
-    # A setting for a route that isn't there yet fails the deployment.
+    # A setting for a route that isn't there yet fails the deployment. One for a route that is gone
+    # fails the next: docs/development.md, "Remove or rename a route".
     stage.node.add_dependency(*(routes[key] for key in route_throttles))
 
 

@@ -59,6 +59,9 @@ class Backups(Construct):
             assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(_POLICY)],
         )
+        # AWS Backup deletes what has expired in the name of the role that made it.
+        # https://docs.aws.amazon.com/aws-backup/latest/devguide/backup-iam.html
+        role.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         accept(
             role,
             "Only AWS Backup assumes the role. AWS keeps this policy in step with what backups"

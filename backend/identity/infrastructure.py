@@ -1,6 +1,6 @@
 """Who issues the tokens that the API takes, where no other provider does."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +36,8 @@ class Identity(Construct):
     A program has a client of its own, and proves with its secret that it is the one. The secret is
     in no template and no output: who may read it asks Cognito, as ./scripts/token does.
 
+    clients: the names of the programs, or of one program's old and new client while its secret is
+        replaced; another name is another client.
     scopes: what a token may allow, each "resource/verb", with what it means.
     token_validity: how long a token is good; 5 minutes to a day.
     removal_policy: what becomes of it all when the stack is deleted. What stays can be the issuer
@@ -49,6 +51,7 @@ class Identity(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        clients: Sequence[str],
         scopes: Mapping[str, str],
         token_validity: cdk.Duration,
         removal_policy: cdk.RemovalPolicy,
@@ -58,20 +61,25 @@ class Identity(Construct):
         super().__init__(scope, construct_id)
         self.user_pool = self._user_pool(deletion_protection=deletion_protection)
         self._add_domain()
-        self.client = self.user_pool.add_client(
-            "Machine",
-            generate_secret=True,
-            o_auth=cognito.OAuthSettings(
-                flows=cognito.OAuthFlows(client_credentials=True),
-                scopes=list(self._scopes(scopes)),
-            ),
-            access_token_validity=token_validity,
-            prevent_user_existence_errors=True,
+        o_auth = cognito.OAuthSettings(
+            flows=cognito.OAuthFlows(client_credentials=True), scopes=list(self._scopes(scopes))
         )
+        added = [
+            self.user_pool.add_client(
+                name,
+                generate_secret=True,
+                o_auth=o_auth,
+                access_token_validity=token_validity,
+                prevent_user_existence_errors=True,
+            )
+            for name in clients
+        ]
         stack = cdk.Stack.of(self)
         # Not the pool's attribute ProviderURL: the local cloud has none.
         url = f"https://cognito-idp.{stack.region}.{stack.url_suffix}/{self.user_pool.user_pool_id}"
-        self.issuer = Issuer(url=url, audience=(self.client.user_pool_client_id,))
+        self.issuer = Issuer(
+            url=url, audience=tuple(client.user_pool_client_id for client in added)
+        )
         # All alike: a pool that stays is of use to its callers with its client and its domain.
         for resource in self.node.find_all():
             if isinstance(resource, cdk.CfnResource):

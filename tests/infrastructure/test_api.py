@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -9,7 +10,7 @@ from aws_cdk.assertions import Match, Template
 
 import settings
 import table
-from backend.api.bundling import HOST, PYTHON_VERSION
+from backend.api.bundling import HOST, PYTHON_VERSION, Asset
 from backend.api.infrastructure import Domain
 from backend.component import Backend
 from constants import LOCAL
@@ -94,12 +95,14 @@ def test_the_alias_is_the_version_that_was_deployed(template: Template) -> None:
     )
 
 
-def test_the_functions_configuration_names_its_code(template: Template) -> None:
+@pytest.mark.parametrize("name", ["local", "production"])
+def test_the_functions_configuration_names_its_code(
+    name: str, templates: Mapping[str, Template], assemblies: Mapping[str, Path]
+) -> None:
     """So that other code is another configuration, and with it another version."""
-    properties = function_properties(template, api_function(template))
-    digest = properties["Description"].rpartition(" ")[2]
-    assert len(digest) == 16
-    assert properties["Code"]["S3Key"].startswith(digest)
+    properties = _function(templates[name])
+    asset = Asset(assemblies[name] / f"asset.{properties['Code']['S3Key']}")
+    assert properties["Description"].endswith(f" {asset.digest[:16]}")
 
 
 @pytest.mark.parametrize(

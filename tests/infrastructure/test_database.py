@@ -152,6 +152,17 @@ def test_backups_are_made_daily_and_kept(
     )
 
 
+def test_the_role_that_deletes_expired_backups_stays_as_they_do(
+    templates: Mapping[str, Template],
+) -> None:
+    [selection] = templates["production"].find_resources("AWS::Backup::BackupSelection").values()
+    [role, _] = selection["Properties"]["BackupSelection"]["IamRoleArn"]["Fn::GetAtt"]
+    resource = templates["production"].find_resources("AWS::IAM::Role")[role]
+    # A create that fails leaves none behind.
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert "RoleName" not in resource["Properties"]
+
+
 def test_nobody_deletes_backups_before_their_time(templates: Mapping[str, Template]) -> None:
     templates["production"].has_resource(
         "AWS::Backup::BackupVault", {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}

@@ -1,8 +1,14 @@
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Template
+
+from backend.component import Backend
+from constants import LOCAL
 
 POOL = "AWS::Cognito::UserPool"
 CLIENT = "AWS::Cognito::UserPoolClient"
@@ -59,6 +65,24 @@ def test_a_program_gets_tokens_by_its_own_secret_and_by_nothing_else(
     ]
     assert properties["AccessTokenValidity"] == minutes
     assert properties["TokenValidityUnits"] == {"AccessToken": "minutes"}
+
+
+def test_a_client_is_added_beside_another_to_rotate_its_secret(
+    templates: Mapping[str, Template], context: dict[str, Any]
+) -> None:
+    [(before, client)] = templates["local"].find_resources(CLIENT).items()
+    record = dataclasses.replace(LOCAL, clients=("Next", *LOCAL.clients))
+    template = Template.from_stack(Backend(cdk.App(context=context), "B", environment=record))
+    clients = template.find_resources(CLIENT)
+    assert clients.keys() > {before}
+    assert [c["Properties"] for c in clients.values()] == [client["Properties"]] * 2
+    [authorizer] = template.find_resources("AWS::ApiGatewayV2::Authorizer").values()
+    audience = [
+        client["Ref"] for client in authorizer["Properties"]["JwtConfiguration"]["Audience"]
+    ]
+    # Whose tokens ./scripts/token gets is the one that the record names first.
+    assert set(audience) == clients.keys()
+    assert audience[1] == before
 
 
 def test_the_token_endpoint_has_a_name_that_no_other_stack_has(template: Template) -> None:

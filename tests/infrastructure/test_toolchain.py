@@ -177,19 +177,21 @@ def test_each_run_of_tests_is_reported(step: str, pipeline: Template) -> None:
     assert [s for s in _permissions(pipeline, step) if "codebuild:CreateReport" in s["Action"]]
 
 
-def test_what_the_pipeline_installs_has_exact_versions(pipeline: Template) -> None:
-    pinned = json.loads((ROOT / "package.json").read_text())["devDependencies"]
-    installed = [
-        command.split()[-1]
-        for project in _projects(pipeline)
-        for phase in json.loads(project["Source"]["BuildSpec"])["phases"].values()
-        for command in phase["commands"]
-        if command.startswith("npm install")
-    ]
-    assert set(installed) == {
-        f"aws-cdk@{pinned['aws-cdk']}",
-        f"cdk-assets@{pinned['cdk-assets']}",
-    }
+def test_what_deploys_installs_the_locked_tools_and_runs_no_script_of_theirs(
+    pipeline: Template, assemblies: Mapping[str, Path]
+) -> None:
+    specs = [json.loads(project["Source"]["BuildSpec"]) for project in _projects(pipeline)]
+    assert "npm install" not in str(specs)
+    installing = [spec["phases"] for spec in specs if "install" in spec["phases"]]
+    tools = [phases["build"]["commands"][0].split()[0] for phases in installing]
+    assert sorted(tools) == ["cdk", "cdk-assets", "cdk-assets"]
+    for phases in installing:
+        npm, path = phases["install"]["commands"]
+        assert npm == "npm ci --ignore-scripts --include=dev"
+        assert path == 'export PATH="$PWD/node_modules/.bin:$PATH"'
+    # Beside what they deploy is what `npm ci` reads.
+    for name in ("package.json", "package-lock.json"):
+        assert (assemblies["toolchain"] / name).read_text() == (ROOT / name).read_text()
 
 
 @pytest.mark.parametrize("name", ["staging", "production"])

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -181,15 +182,13 @@ def _sandbox_of(environment: str) -> tuple[str, ...]:
 
 
 def _on_the_cloud(build: Build, assembly: Path, clone: Path, home: Path) -> Ended:
-    """Run it where its input is: the assembly. The image's Node is the checkout's here."""
-    prefix = home / "npm"
-    (prefix / "bin").mkdir(parents=True, exist_ok=True)
-    npm = prefix / "bin" / "npm"
+    """Run it in a copy of its input, the assembly. The image's Node is the checkout's here."""
+    (tools := home / "bin").mkdir(exist_ok=True)
+    npm = tools / "npm"
     if not npm.is_symlink():
         npm.symlink_to(PYTHON.with_name("npm"))
-    variables = {
-        "PATH": os.pathsep.join([str(prefix / "bin"), str(NODE_FOLDER), PATH]),
-        "npm_config_prefix": str(prefix),
-    }
+    variables = {"PATH": os.pathsep.join([str(tools), str(NODE_FOLDER), PATH])}
     sandbox = (str(clone / "scripts/sandbox"), "--")
-    return run(build, assembly, home, variables, sandbox)
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        shutil.copytree(assembly, folder, dirs_exist_ok=True)
+        return run(build, Path(folder), home, variables, sandbox)
