@@ -27,11 +27,11 @@ class Response(NamedTuple):
 
 @contextmanager
 def serving(answer: Callable[[Request], Response]) -> Iterator[str]:
-    """Serves POST requests on the loopback; gives the address."""
+    """Serves GET and POST requests on the loopback; gives the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             response = answer(Request(self.path, dict(self.headers.items()), body))
             if response.status is None:
                 self.close_connection = True
@@ -42,6 +42,8 @@ def serving(answer: Callable[[Request], Response]) -> Iterator[str]:
             self.send_header("Content-Length", str(len(response.body)))
             self.end_headers()
             self.wfile.write(response.body)
+
+        do_GET = do_POST
 
         def log_message(self, *_arguments: object) -> None:
             pass

@@ -103,9 +103,7 @@ def _invoke(version: str) -> Mapping[str, Any]:
     """What a version answers to a GET, past the gateway."""
     name, _ = function_of_the_api()
     payload = json.dumps(event("GET", PATH)).encode()
-    response = boto3.client("lambda").invoke(
-        FunctionName=name, Qualifier=version, Payload=payload
-    )
+    response = boto3.client("lambda").invoke(FunctionName=name, Qualifier=version, Payload=payload)
     answer: Mapping[str, Any] = json.loads(response["Payload"].read())
     return answer
 
