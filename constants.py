@@ -65,7 +65,8 @@ class Environment:
     max_read_units, max_write_units: a second, beyond which the table throttles; None for no limit.
     backup_retention: how long daily backups are kept; None makes none.
     objectives: what callers are promised; None promises nothing, and no alarm watches it.
-    operators: whom alarms reach, which needs objectives; None tells nobody.
+    operators: whom alarms reach, which needs objectives; with None there are alarms only where a
+        rollout looks at them.
     runbook: the page that alarms lead to.
     concurrency_quota: how many executions the account may have at once, all functions together.
     rollout: how traffic shifts to new code, which needs objectives; None for all of it at once.

@@ -239,7 +239,7 @@ def test_another_table_is_adopted_by_its_name(adopting: Mapping[str | None, Temp
     assert _text(resource) == arn
     # Monitoring watches the table that is used.
     watched = str(template.find_resources("AWS::CloudWatch::Alarm"))
-    assert watched.count("'users-restored'") == 11
+    assert watched.count("'users-restored'") == 8
 
 
 @pytest.mark.parametrize(

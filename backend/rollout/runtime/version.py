@@ -41,7 +41,7 @@ class Version:
         self._caller = caller
 
     def table(self) -> str | None:
-        """Return the name of the table that it uses, if its settings have one. Raises Unexpected."""
+        """Return the name of the table in its settings. Raises Unexpected."""
         try:
             found = self._client.get_function_configuration(FunctionName=self._arn)
         except (BotoCoreError, ClientError) as error:
