@@ -54,7 +54,8 @@ class Environment:
     throttle: how many requests each route lets through.
     list_throttle: how many of them may list users, which costs more than the rest.
     domain: a name of your own for the API, which then has no other; None for the one AWS gives it.
-    removal_policy: what becomes of users, logs and the user pool when the stack is deleted.
+    removal_policy: what becomes of users, logs and the user pool when the stack is deleted:
+        DESTROY, or RETAIN_ON_UPDATE_OR_DELETE. RETAIN would keep what a failed create has made.
     deletion_protection: whether DynamoDB refuses to delete the table, and Cognito the pool.
     point_in_time_recovery: whether the table can be restored to any second of the last 35 days.
     log_level: of the function, DEBUG or INFO.
@@ -66,7 +67,8 @@ class Environment:
     max_read_units, max_write_units: a second, beyond which the table throttles; None for no limit.
     backup_retention: how long daily backups are kept; None makes none.
     objectives: what callers are promised; None promises nothing, and no alarm watches it.
-    operators: whom alarms reach, which needs objectives; None tells nobody.
+    operators: whom alarms reach, which needs objectives; with None there are alarms only where a
+        rollout looks at them.
     runbook: the page that alarms lead to.
     concurrency_quota: how many executions the account may have at once, all functions together.
     rollout: how traffic shifts to new code, which needs objectives; None for all of it at once.
@@ -170,7 +172,7 @@ PRODUCTION: Final = Environment(
     debug_share=0.01,
     throttle=_PRODUCTION_THROTTLE,
     list_throttle=_PRODUCTION_LIST_THROTTLE,
-    removal_policy=cdk.RemovalPolicy.RETAIN,
+    removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     deletion_protection=True,
     point_in_time_recovery=True,
     log_retention=logs.RetentionDays.ONE_YEAR,

@@ -75,6 +75,7 @@ class Backend(cdk.Stack):
             database=database,
             objectives=environment.objectives,
             operators=environment.operators,
+            rollout=environment.rollout is not None,
             runbook=environment.runbook,
             concurrency_quota=environment.concurrency_quota,
         )

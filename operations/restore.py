@@ -156,6 +156,10 @@ def _settings(client: "DynamoDBClient", record: Environment, source: str) -> Set
 
 def _say_what_is_next(environment: str, record: Environment, source: str, table: str) -> None:
     kept = f"{source} is as it was, and stays."
+    settings = [f'adopted_table="{table}",']
+    if record.rollout:
+        settings.append("rollout=None,  # for this deployment: two versions may not use two tables")
+    lines = "\n".join(f"     {setting}" for setting in settings)
     if record.removal_policy is cdk.RemovalPolicy.DESTROY and not record.adopted_table:
         kept = (
             f"Beware: this deployment deletes {source}, if it is the stack's own, as the record's"
@@ -169,7 +173,7 @@ def _say_what_is_next(environment: str, record: Environment, source: str, table:
 
 1. In constants.py, in the record {record.name.upper()}:
 
-     adopted_table="{table}",
+{lines}
 
 2. Deploy: {deploy}
 

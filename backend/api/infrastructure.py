@@ -78,8 +78,14 @@ class API(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         function_logs, access_logs = (
-            logs.LogGroup(self, name, retention=log_retention, removal_policy=log_removal_policy)
-            for name in ("Logs", "AccessLogs")
+            logs.LogGroup(
+                self,
+                construct_id,
+                log_group_name=name,
+                retention=log_retention,
+                removal_policy=log_removal_policy,
+            )
+            for construct_id, name in (("Logs", None), ("AccessLogs", stage.log_group_name(self)))
         )
         accept_log_findings(function_logs, access_logs)
         self.function = self._function(

@@ -8,6 +8,9 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_logs as logs
+from constructs import IConstruct
+
+from backend.naming import stack_uuid
 
 # What an investigation needs, and nothing personal but the address: the route and never the path,
 # which may name a user; no query, no header field.
@@ -38,6 +41,16 @@ class Throttle:
 
     rate: int
     burst: int
+
+
+def log_group_name(construct: IConstruct) -> str:
+    """Return the name for the access log's group, which no other stack has.
+
+    Any other prefix adds the group to the region's one policy of 5,120 characters for logs, which
+    it never leaves again; when that is full, no stage can be made.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-CWL.html
+    """
+    return f"/aws/vendedlogs/{cdk.Aws.STACK_NAME}/{stack_uuid(construct)}"
 
 
 def configure(

@@ -9,14 +9,19 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from backend.findings import accept
+from backend.naming import stack_uuid
 
 _DAILY: Final = events.Schedule.cron(hour="3", minute="0")
 # AWS keeps it in step with what backups need; it is the one that AWS Backup's own role has.
 _POLICY: Final = "service-role/AWSBackupServiceRolePolicyForBackup"
+_STAYS: Final = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 
 class Backups(Construct):
     """A vault that stays when the stack goes, and a plan that fills it.
+
+    The role stays, too: AWS Backup needs it to delete the backups that have expired.
+    https://docs.aws.amazon.com/aws-backup/latest/devguide/deleting-backups.html
 
     table_arn: of what is backed up. retention: how long a backup is kept; nobody deletes one
     before, unless the vault's policy is changed first.
@@ -26,15 +31,12 @@ class Backups(Construct):
         self, scope: Construct, construct_id: str, *, table_arn: str, retention: cdk.Duration
     ) -> None:
         super().__init__(scope, construct_id)
-        # Named like the stack: the CDK's own names depend on where the stack is in the app, and
-        # another name is another vault.
-        name = cdk.Stack.of(self).stack_name
         vault = backup.BackupVault(
             self,
             "Vault",
-            backup_vault_name=name,
+            backup_vault_name=f"backups-{stack_uuid(self)}",
             block_recovery_point_deletion=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=_STAYS,
         )
         accept(
             vault,
@@ -45,7 +47,8 @@ class Backups(Construct):
         plan = backup.BackupPlan(
             self,
             "Plan",
-            backup_plan_name=name,
+            # The CDK's own name would be another one where the pipeline deploys the same stack.
+            backup_plan_name=cdk.Stack.of(self).stack_name,
             backup_vault=vault,
             backup_plan_rules=[
                 backup.BackupPlanRule(
@@ -59,9 +62,7 @@ class Backups(Construct):
             assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(_POLICY)],
         )
-        # AWS Backup deletes what has expired in the name of the role that made it.
-        # https://docs.aws.amazon.com/aws-backup/latest/devguide/backup-iam.html
-        role.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+        role.apply_removal_policy(_STAYS)
         accept(
             role,
             "Only AWS Backup assumes the role. AWS keeps this policy in step with what backups"

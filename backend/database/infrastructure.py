@@ -102,7 +102,8 @@ class Database(Construct):
                 if self.encryption_key
                 else None
             ),
-            removal_policy=removal_policy,
+            # A protected one stays, or a create that is rolled back fails at deleting it.
+            removal_policy=cdk.RemovalPolicy.RETAIN if deletion_protection else removal_policy,
             deletion_protection=deletion_protection,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=point_in_time_recovery

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from backend.findings import accept, accept_inline_policy
 from backend.identity import permissions
+from backend.naming import stack_uuid
 
 _PASSWORD_LENGTH: Final = 16
 
@@ -84,6 +85,8 @@ class Identity(Construct):
         for resource in self.node.find_all():
             if isinstance(resource, cdk.CfnResource):
                 resource.apply_removal_policy(removal_policy)
+        if deletion_protection:  # or a create that is rolled back fails at deleting it
+            self.user_pool.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         if reader_account:
             self._add_reader(reader_account)
 
@@ -116,10 +119,9 @@ class Identity(Construct):
 
     def _add_domain(self) -> None:
         """Give the token endpoint an address: one prefix, which nobody else in the region has."""
-        # The stack's own UUID, arn:...:stack/NAME/UUID: a name of ours could be taken.
-        uuid = cdk.Fn.select(2, cdk.Fn.split("/", cdk.Stack.of(self).stack_id))
+        prefix = f"users-{stack_uuid(self)}"
         self.user_pool.add_domain(
-            "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=f"users-{uuid}")
+            "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix)
         )
 
     def _add_reader(self, account: str) -> None:

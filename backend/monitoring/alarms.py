@@ -172,14 +172,6 @@ class Alarms(Construct):
 
     def _add_table(self, table: TableMetrics) -> None:
         for operation in table.operations:
-            throttles = self._alarm(
-                f"{operation}Throttles",
-                table.throttles(operation, _PERIOD),
-                f"DynamoDB throttles {operation}.",
-                "table-throttles",
-                threshold=_ANY,
-                periods=_LASTING_PERIODS,
-            )
             errors = self._alarm(
                 f"{operation}Errors",
                 table.system_errors(operation, _PERIOD),
@@ -188,10 +180,12 @@ class Alarms(Construct):
                 threshold=_ANY,
                 periods=_LASTING_PERIODS,
             )
-            self.groups.table += [_rule(throttles), _rule(errors)]
+            self.groups.table.append(_rule(errors))
+        # Each read and write of a request counts, of whatever operation: ThrottledRequests has no
+        # more, and of a batch less.
         for name, metric, meaning in (
-            # A batch counts as throttled only where all of its reads are.
             ("ReadThrottles", table.read_throttles(_PERIOD), "DynamoDB throttles reads."),
+            ("WriteThrottles", table.write_throttles(_PERIOD), "DynamoDB throttles writes."),
             (
                 "IndexReadThrottles",
                 table.index_read_throttles(_PERIOD),

@@ -151,6 +151,7 @@ class Dashboard(Construct):
                 "Table and index: throttled events",
                 [
                     table.read_throttles(_PERIOD),
+                    table.write_throttles(_PERIOD),
                     table.index_read_throttles(_PERIOD),
                     table.index_write_throttles(_PERIOD),
                 ],

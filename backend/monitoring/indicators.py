@@ -18,14 +18,18 @@ class Indicator:
     Both ways to count them use what HTTP APIs report; their metrics have other names than those
     of REST APIs: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 
-    name: of the objective, one word. bad: an expression for the bad requests' number.
+    name: of the objective, one word.
+    bad, bad_percent: expressions for the bad requests' number, and for their share.
     """
 
-    def __init__(self, name: str, *, api: API, bad: str, target_percent: float) -> None:
+    def __init__(
+        self, name: str, *, api: API, bad: str, bad_percent: str, target_percent: float
+    ) -> None:
         self.name = name
         self.target_percent = target_percent
         self._api = api
         self._bad = bad
+        self._bad_percent = bad_percent
         self._budget_percent = round(100 - target_percent, 6)
 
     def burn_rate(
@@ -35,7 +39,7 @@ class Indicator:
 
         needs_several: 0 where there are too few bad requests to tell.
         """
-        rate = f"100 * {self._bad} / requests / {self._budget_percent:g}"
+        rate = f"{self._bad_percent} / {self._budget_percent:g}"
         if needs_several:
             rate = f"IF({self._bad} >= {_FEWEST_BAD_REQUESTS}, {rate}, 0)"
         return self._expression(rate, window, label=f"{self.name}: burn rate")
@@ -43,7 +47,7 @@ class Indicator:
     def good_percent(self, window: cdk.Duration) -> cloudwatch.MathExpression:
         """What the objective is about."""
         return self._expression(
-            f"100 - 100 * {self._bad} / requests",
+            f"100 - {self._bad_percent}",
             window,
             label=f"{self.name} (%), objective {self.target_percent:g}",
         )
@@ -51,7 +55,7 @@ class Indicator:
     def budget_left_percent(self, window: cdk.Duration) -> cloudwatch.MathExpression:
         """Below 0, the objective is missed."""
         return self._expression(
-            f"100 - 100 * (100 * {self._bad} / requests / {self._budget_percent:g})",
+            f"100 - 100 * {self._bad_percent} / {self._budget_percent:g}",
             window,
             label=f"{self.name}: error budget left (%)",
         )
@@ -60,8 +64,10 @@ class Indicator:
         self, expression: str, window: cdk.Duration, *, label: str
     ) -> cloudwatch.MathExpression:
         metrics = {"requests": self._api.http_api.metric_count(statistic="sum"), **self._counted()}
+        # An alarm is billed by its metrics.
+        used = {name: metric for name, metric in metrics.items() if name in expression}
         return cloudwatch.MathExpression(
-            expression=expression, using_metrics=metrics, period=window, label=label
+            expression=expression, using_metrics=used, period=window, label=label
         )
 
     def _counted(self) -> dict[str, cloudwatch.IMetric]:
@@ -76,6 +82,7 @@ class Availability(Indicator):
             "Availability",
             api=api,
             bad="FILL(failed, 0)",
+            bad_percent="(100 * FILL(failed, 0) / requests)",
             target_percent=objectives.available_percent,
         )
 
@@ -91,6 +98,7 @@ class Latency(Indicator):
             "Latency",
             api=api,
             bad="(requests * (100 - fast) / 100)",
+            bad_percent="(100 - fast)",
             target_percent=objectives.fast_percent,
         )
         self._milliseconds = objectives.fast_milliseconds

@@ -1,5 +1,8 @@
 """What an operator watches, and is woken by. Nothing else knows that it exists."""
 
+from collections.abc import Sequence
+
+from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from backend.api.infrastructure import API
@@ -15,7 +18,8 @@ class Monitoring(Construct):
     """A dashboard, alarms on what a caller would notice and on its usual causes, and messages.
 
     objectives: what callers are promised; None makes no alarm that needs a promise.
-    operators: whom alarms reach; None makes alarms that tell nobody.
+    operators: whom alarms reach. rollout: whether one looks at them. Without either there are none:
+        each costs something, and nobody would see it.
     runbook: the address of the page that has a section for each alarm.
     concurrency_quota: of the account, for all functions in the region.
 
@@ -31,6 +35,7 @@ class Monitoring(Construct):
         database: Database,
         objectives: Objectives | None,
         operators: Operators | None,
+        rollout: bool,
         runbook: str,
         concurrency_quota: int,
     ) -> None:
@@ -45,27 +50,27 @@ class Monitoring(Construct):
             if objectives
             else []
         )
-        alarms = Alarms(
-            self,
-            "Alarms",
-            api=api,
-            database=database,
-            indicators=indicators,
-            runbook=runbook,
-            concurrency_quota=concurrency_quota,
-        )
-        self.regressions = alarms.regressions
-        composites = (
-            Notifications(
+        self.regressions: Sequence[cloudwatch.Alarm] = []
+        composites: Sequence[cloudwatch.IAlarm] = []
+        if operators or rollout:
+            alarms = Alarms(
                 self,
-                "Notifications",
-                groups=alarms.groups,
-                operators=operators,
+                "Alarms",
+                api=api,
+                database=database,
+                indicators=indicators,
                 runbook=runbook,
-            ).composites
-            if operators
-            else []
-        )
+                concurrency_quota=concurrency_quota,
+            )
+            self.regressions = alarms.regressions
+            if operators:
+                composites = Notifications(
+                    self,
+                    "Notifications",
+                    groups=alarms.groups,
+                    operators=operators,
+                    runbook=runbook,
+                ).composites
         Dashboard(
             self,
             "Dashboard",

@@ -91,6 +91,10 @@ class TableMetrics:
         """Reads that were throttled, each of a batch for itself."""
         return self._counted("ReadThrottleEvents", period)
 
+    def write_throttles(self, period: cdk.Duration) -> cloudwatch.Metric:
+        """Writes that were throttled, each of a transaction for itself."""
+        return self._counted("WriteThrottleEvents", period)
+
     def index_read_throttles(self, period: cdk.Duration) -> cloudwatch.Metric:
         """Reads of the index that were throttled."""
         return self._counted(

@@ -83,7 +83,9 @@ class Rollout(Construct):
         # take longer than that to be known everywhere. This one is the same for all versions.
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
         iam.Grant.add_to_principal(
-            grantee=role, actions=["lambda:InvokeFunction"], resource_arns=[versions]
+            grantee=role,
+            actions=["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
+            resource_arns=[versions],
         )
         asset = bundling.build_plain(RUNTIME)
         return lambda_.Function(

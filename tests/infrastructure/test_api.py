@@ -169,7 +169,7 @@ def test_no_concurrency_is_reserved(template: Template) -> None:
         ("local", 1, "Delete"),
         ("sandbox", 7, "Delete"),
         ("staging", 7, "Delete"),
-        ("production", 365, "Retain"),
+        ("production", 365, "RetainExceptOnCreate"),
     ],
 )
 def test_logs_are_kept_as_long_as_the_environment_says(
@@ -178,8 +178,18 @@ def test_logs_are_kept_as_long_as_the_environment_says(
     groups = templates[name].find_resources(LOG_GROUP)
     assert len(groups) >= 2
     for group in groups.values():
-        assert group["Properties"] == {"RetentionInDays": days}
-        assert (group["DeletionPolicy"], group["UpdateReplacePolicy"]) == (policy, policy)
+        assert group["Properties"]["RetentionInDays"] == days
+        assert group["DeletionPolicy"] == policy
+
+
+def test_the_access_log_is_where_the_regions_policy_need_not_name_it(
+    template: Template,
+) -> None:
+    *_, group = _properties(template, STAGE)["AccessLogSettings"]["DestinationArn"]["Fn::Join"][1]
+    properties = template.find_resources(LOG_GROUP)[group["Ref"]]["Properties"]
+    uuid = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+    parts = ["/aws/vendedlogs/", {"Ref": "AWS::StackName"}, "/", uuid]
+    assert properties.get("LogGroupName") == {"Fn::Join": ["", parts]}
 
 
 def test_each_function_and_the_gateway_have_a_log_group_of_their_own(template: Template) -> None:

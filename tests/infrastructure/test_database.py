@@ -11,6 +11,8 @@ from items import STATUS_INDEX, STATUS_INDEX_KEY, TIME_TO_LIVE
 from tests.infrastructure.records import PRODUCTION
 
 TABLE = "AWS::DynamoDB::GlobalTable"
+POLICY = "AWS::IAM::Policy"
+ROLE = "AWS::IAM::Role"
 KEY = "arn:aws:kms:eu-west-1:111111111111:key/00000000-0000-0000-0000-000000000000"
 
 
@@ -152,21 +154,18 @@ def test_backups_are_made_daily_and_kept(
     )
 
 
-def test_the_role_that_deletes_expired_backups_stays_as_they_do(
+def test_backups_and_what_deletes_them_in_time_outlive_the_stack(
     templates: Mapping[str, Template],
 ) -> None:
-    [selection] = templates["production"].find_resources("AWS::Backup::BackupSelection").values()
-    [role, _] = selection["Properties"]["BackupSelection"]["IamRoleArn"]["Fn::GetAtt"]
-    resource = templates["production"].find_resources("AWS::IAM::Role")[role]
-    # A create that fails leaves none behind.
-    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
-    assert "RoleName" not in resource["Properties"]
+    kept = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+    template = templates["production"]
+    template.has_resource("AWS::Backup::BackupVault", kept)
+    [selection] = template.find_resources("AWS::Backup::BackupSelection").values()
+    role, _ = selection["Properties"]["BackupSelection"]["IamRoleArn"]["Fn::GetAtt"]
+    assert template.find_resources(ROLE)[role].items() >= kept.items()
 
 
 def test_nobody_deletes_backups_before_their_time(templates: Mapping[str, Template]) -> None:
-    templates["production"].has_resource(
-        "AWS::Backup::BackupVault", {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
-    )
     templates["production"].has_resource_properties(
         "AWS::Backup::BackupVault",
         {
@@ -205,8 +204,15 @@ def test_without_a_key_dynamodb_uses_its_own(template: Template) -> None:
     template.has_resource_properties(TABLE, {"SSESpecification": Match.absent()})
 
 
-def test_another_table_is_adopted_by_its_name(context: dict[str, Any]) -> None:
-    template = _template(context, adopted_table="users-restored")
+@pytest.fixture(scope="module")
+def adopting(context: dict[str, Any]) -> Mapping[str | None, Template]:
+    """Production's template with its own table, and with others by their names."""
+    names = (None, "users-restored", "older")
+    return {name: _template(context, adopted_table=name) for name in names}
+
+
+def test_another_table_is_adopted_by_its_name(adopting: Mapping[str | None, Template]) -> None:
+    template = adopting["users-restored"]
     template.resource_count_is(TABLE, 0)
     arn = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/users-restored"
     granted = {
@@ -215,7 +221,6 @@ def test_another_table_is_adopted_by_its_name(context: dict[str, Any]) -> None:
         for resource in _list(statement["Resource"])
         if "dynamodb" in str(statement["Action"])
     }
-    own = _template(context)
     assert granted == {
         arn: {
             "dynamodb:BatchGetItem",
@@ -232,14 +237,26 @@ def test_another_table_is_adopted_by_its_name(context: dict[str, Any]) -> None:
     [selection] = template.find_resources("AWS::Backup::BackupSelection").values()
     [resource] = selection["Properties"]["BackupSelection"]["Resources"]
     assert _text(resource) == arn
-    # Nothing else is another one; and monitoring watches the table that is used.
-    assert [
-        (name, resource["Type"])
-        for name, resource in own.to_json()["Resources"].items()
-        if name not in template.to_json()["Resources"] and "CurrentVersion" not in name
-    ] == [("DatabaseTableF104A135", TABLE)]
+    # Monitoring watches the table that is used.
     watched = str(template.find_resources("AWS::CloudWatch::Alarm"))
-    assert watched.count("'users-restored'") == 11
+    assert watched.count("'users-restored'") == 8
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(None, "users-restored"), ("users-restored", "older"), ("users-restored", None)],
+)
+def test_an_adoption_takes_no_permission_from_the_version_before_it(
+    before: str | None, after: str | None, adopting: Mapping[str | None, Template]
+) -> None:
+    old, new = (adopting[table].to_json()["Resources"] for table in (before, after))
+    changed = {name for name in old.keys() & new.keys() if old[name] != new[name]}
+    assert not {old[name]["Type"] for name in changed} & {POLICY, ROLE}
+    # CloudFormation removes what is gone once the alias leads to the new version.
+    gone = [
+        r["Type"] for name, r in old.items() if name not in new and "CurrentVersion" not in name
+    ]
+    assert sorted(gone) == sorted([POLICY, ROLE] + [TABLE] * (before is None))
 
 
 def _template(context: dict[str, Any], **changes: Any) -> Template:
@@ -250,7 +267,7 @@ def _template(context: dict[str, Any], **changes: Any) -> Template:
 def _statements(template: Template) -> list[dict[str, Any]]:
     return [
         statement
-        for policy in template.find_resources("AWS::IAM::Policy").values()
+        for policy in template.find_resources(POLICY).values()
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
     ]
 

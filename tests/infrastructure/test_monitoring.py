@@ -51,15 +51,44 @@ def production(templates: Mapping[str, Template]) -> Template:
     return templates["production"]
 
 
+@pytest.mark.parametrize(
+    ("name", "alarms"),
+    [("local", 0), ("sandbox", 0), ("developer", 0), ("staging", 29), ("production", 29)],
+)
+def test_there_are_alarms_where_operators_or_a_rollout_look_at_them(
+    name: str, alarms: int, templates: Mapping[str, Template]
+) -> None:
+    templates[name].resource_count_is(ALARM, alarms)
+    templates[name].resource_count_is(DASHBOARD, 1)
+
+
 def test_every_alarm_watches_a_metric_that_aws_and_the_template_have(template: Template) -> None:
-    metrics = [
-        metric
-        for alarm in template.find_resources(ALARM).values()
-        for metric in _metrics(alarm["Properties"])
+    for alarm in template.find_resources(ALARM).values():
+        for metric in _metrics(alarm["Properties"]):
+            _assert_exists(metric, template)
+
+
+def test_every_record_costs_what_the_page_says_without_a_request(
+    templates: Mapping[str, Template],
+) -> None:
+    section = (ROOT / "docs" / "operations.md").read_text().partition("## What it costs")[2]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in re.findall(
+            r"^\|.+\|$", section.partition("\n\n|")[2].partition("\n\n")[0], re.M
+        )
     ]
-    assert metrics
-    for metric in metrics:
-        _assert_exists(metric, template)
+    (_, *prices, _), *records = rows[1:]
+    assert [row[0] for row in records] == ["Sandbox", "Staging", "Production"]
+    for name, *counts, dollars in records:
+        template = templates[name.lower()].to_json()["Resources"].values()
+        kinds = (COMPOSITE, DASHBOARD, "AWS::KMS::Key")
+        # An alarm is billed by its metrics.
+        metrics = [m for r in template if r["Type"] == ALARM for m in _metrics(r["Properties"])]
+        found = [len(metrics), *(sum(r["Type"] == kind for r in template) for kind in kinds)]
+        assert [int(count) for count in counts] == found
+        cost = sum(count * float(price) for count, price in zip(found, prices, strict=True))
+        assert dollars == f"{cost:.2f}"
 
 
 def test_every_graph_shows_a_metric_that_aws_and_the_template_have(template: Template) -> None:
@@ -111,7 +140,7 @@ def test_silence_is_no_alarm(template: Template) -> None:
         assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
 
 
-def test_the_operations_are_those_that_the_function_calls(template: Template) -> None:
+def test_the_operations_are_those_that_the_function_calls(production: Template) -> None:
     source = ast.parse((ROOT / "backend/api/runtime/table.py").read_text())
     called = {
         node.attr
@@ -121,22 +150,31 @@ def test_the_operations_are_those_that_the_function_calls(template: Template) ->
         and node.value.attr == "_client"
     } - {"exceptions"}
     operations = {"".join(word.title() for word in name.split("_")) for name in called}
-    for name in ("ThrottledRequests", "SystemErrors"):
-        watched = [
-            metric.dimensions["Operation"]
-            for alarm in template.find_resources(ALARM).values()
-            for metric in _metrics(alarm["Properties"])
-            if metric.name == name
-        ]
-        assert sorted(watched) == sorted(operations)
+    watched = [
+        metric.dimensions["Operation"]
+        for alarm in production.find_resources(ALARM).values()
+        for metric in _metrics(alarm["Properties"])
+        if metric.name == "SystemErrors"
+    ]
+    assert sorted(watched) == sorted(operations)
+
+
+def test_every_throttled_read_and_write_is_watched(production: Template) -> None:
+    watched = {
+        (metric.name, metric.dimensions.get("GlobalSecondaryIndexName"))
+        for alarm in production.find_resources(ALARM).values()
+        for metric in _metrics(alarm["Properties"])
+        if "ThrottleEvents" in metric.name
+    }
+    names = ("ReadThrottleEvents", "WriteThrottleEvents")
+    assert watched == {(name, index) for name in names for index in (None, STATUS_INDEX)}
 
 
 def test_what_the_local_cloud_refuses_is_not_in_its_template(
     templates: Mapping[str, Template],
 ) -> None:
     local = templates["local"]
-    for alarm in local.find_resources(ALARM).values():
-        assert "Metrics" not in alarm["Properties"]
+    local.resource_count_is(ALARM, 0)
     local.resource_count_is(COMPOSITE, 0)
     local.resource_count_is(TOPIC, 0)
 

@@ -80,7 +80,7 @@ def test_it_restores_what_the_record_says(
         tags={"team": "identity"},
     )
     said = capsys.readouterr().err
-    assert 'in the record PRODUCTION:\n\n     adopted_table="new",' in said
+    assert 'in the record PRODUCTION:\n\n     adopted_table="new",\n     rollout=None,' in said
     assert "./scripts/cdk deploy -c environment=production" in said
     assert "users is as it was, and stays." in said
 

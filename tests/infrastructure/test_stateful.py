@@ -27,6 +27,17 @@ LISTS = {
     "stage:production": "production",
 }
 TABLE = "DatabaseTableF104A135"
+# By type of what is retained: the properties of which no two in an account may have the same.
+NAMES: dict[str, tuple[str, ...]] = {
+    "AWS::Backup::BackupVault": ("BackupVaultName",),
+    "AWS::Cognito::UserPool": (),
+    "AWS::Cognito::UserPoolClient": (),
+    "AWS::Cognito::UserPoolDomain": ("Domain",),
+    "AWS::Cognito::UserPoolResourceServer": (),  # its identifier is of one pool
+    "AWS::DynamoDB::GlobalTable": ("TableName",),
+    "AWS::IAM::Role": ("RoleName",),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
+}
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -46,7 +57,24 @@ def test_every_type_is_known_to_hold_data_or_not(
 
 def test_in_production_everything_that_holds_data_stays() -> None:
     for resource in COMMITTED["production"].values():
-        assert resource["when it goes"] == ["Retain", "Retain"]
+        assert resource["when it goes"] in (["Retain"] * 2, ["RetainExceptOnCreate", "Retain"])
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_what_is_retained_is_in_nobodys_way(name: str, templates: Mapping[str, Template]) -> None:
+    for logical_id, resource in templates[name].to_json()["Resources"].items():
+        policy = resource.get("DeletionPolicy", "Delete")
+        if policy == "Delete":
+            continue
+        properties = resource["Properties"]
+        # A stack that is made again has another id; without a name, CloudFormation makes one.
+        for unique in NAMES[resource["Type"]]:
+            assert "AWS::StackId" in str(properties.get(unique, "AWS::StackId")), logical_id
+        # A create that fails takes back what it has made, unless AWS refuses to delete that.
+        is_protected = properties.get(
+            "DeletionProtection"
+        ) == "ACTIVE" or "'DeletionProtectionEnabled': True" in str(properties)
+        assert policy == ("Retain" if is_protected else "RetainExceptOnCreate"), logical_id
 
 
 @pytest.mark.parametrize(

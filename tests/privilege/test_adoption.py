@@ -1,4 +1,4 @@
-"""Whether both tables are permitted while an adoption is deployed: each to the version that uses it.
+"""Whether two tables are permitted while one is adopted: each to the version that uses it.
 
 Needs ./scripts/sandbox --enforce-iam, which refuses what the role of a version isn't permitted.
 CloudFormation changes the function and its permissions before it moves the alias, and removes what
@@ -96,16 +96,14 @@ def _table_of(qualifier: str) -> str:
     found = boto3.client("lambda").get_function_configuration(
         FunctionName=name, Qualifier=qualifier
     )
-    return found["Environment"]["Variables"]["TABLE_NAME"]
+    return str(found["Environment"]["Variables"]["TABLE_NAME"])
 
 
 def _invoke(version: str) -> Mapping[str, Any]:
     """What a version answers to a GET, past the gateway."""
     name, _ = function_of_the_api()
     payload = json.dumps(event("GET", PATH)).encode()
-    response = boto3.client("lambda").invoke(
-        FunctionName=name, Qualifier=version, Payload=payload
-    )
+    response = boto3.client("lambda").invoke(FunctionName=name, Qualifier=version, Payload=payload)
     answer: Mapping[str, Any] = json.loads(response["Payload"].read())
     return answer
 

@@ -46,6 +46,7 @@ def validate(new: Version, live: Version, username: str) -> str:
     """Return Succeeded or Failed; nothing is left of the user, if the live code can delete it."""
     trip = RoundTrip(new, username)
     try:
+        _require_one_table(new, live)
         trip.run()
     except Unexpected as failure:
         _LOG.error("%s", failure)
@@ -54,6 +55,15 @@ def validate(new: Version, live: Version, username: str) -> str:
         if trip.may_have_left_a_user:
             _clean_up(live, username)
     return "Succeeded"
+
+
+def _require_one_table(new: Version, live: Version) -> None:
+    # While traffic shifts, both versions write: what one of them wrote would be lost.
+    ours, theirs = new.table(), live.table()
+    if ours != theirs:
+        raise Unexpected(
+            "table", f"{ours}, not the live version's {theirs}: adopt it with rollout=None"
+        )
 
 
 def _clean_up(live: Version, username: str) -> None:

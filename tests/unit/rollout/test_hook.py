@@ -54,6 +54,7 @@ class Cloud:
     users: InMemoryUsers = field(default_factory=InMemoryUsers)
     new: Function = healthy
     live: Function = healthy
+    tables: dict[str, str] = field(default_factory=lambda: {NEW: "users", LIVE: "users"})
     reports: list[dict[str, Any]] = field(default_factory=list)
     invocations: list[tuple[str, Event]] = field(default_factory=list)
 
@@ -64,9 +65,14 @@ class Cloud:
 
     def answer(self, request: Request) -> Response:
         """What Lambda answers."""
-        found = re.fullmatch(r"/2015-03-31/functions/(.+)/invocations", request.path)
+        found = re.fullmatch(
+            r"/2015-03-31/functions/(.+)/(invocations|configuration)", request.path
+        )
         assert found
         arn = urllib.parse.unquote(found[1])
+        if found[2] == "configuration":
+            variables = {"Variables": {"TABLE_NAME": self.tables[arn]}}
+            return Response(200, {}, json.dumps({"Environment": variables}).encode())
         event = json.loads(request.body)
         self.invocations.append((arn, copy.deepcopy(event)))
         function = {NEW: self.new, LIVE: self.live}[arn]
@@ -115,6 +121,18 @@ def test_new_code_that_works_gets_traffic_and_nothing_is_left(cloud: Cloud) -> N
     assert cloud.run() == "Succeeded"
     assert cloud.asked == [(NEW, step) for step in STEPS]
     assert cloud.table() == before
+
+
+def test_two_versions_never_write_two_tables(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    cloud.tables[NEW] = "users-restored"
+    assert cloud.run() == "Failed"
+    assert cloud.asked == []
+    assert (
+        "table: users-restored, not the live version's users: adopt it with rollout=None"
+        in caplog.text
+    )
 
 
 def test_its_requests_look_like_the_gateways(cloud: Cloud) -> None:
