@@ -22,16 +22,21 @@ _INSTALLED = (
 )
 
 
+def copy_files(folder: Path) -> None:
+    """Copy what is committed, or may be, as it is now; the tests stay here."""
+    files = git.ask(ROOT, "ls-files", "-co", "--exclude-standard", "-z")
+    for name in filter(None, files.split("\0")):
+        if not name.startswith("tests/") and (ROOT / name).exists():
+            copy = folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy)
+
+
 class Checkout:
     """A copy of this checkout that may be edited, and the sandbox that runs in it."""
 
     def __init__(self, folder: Path) -> None:
-        files = git.ask(ROOT, "ls-files", "-co", "--exclude-standard", "-z")
-        for name in filter(None, files.split("\0")):
-            if not name.startswith("tests/") and (ROOT / name).exists():
-                copy = folder / name
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, copy)
+        copy_files(folder)
         for name in _INSTALLED:
             link = folder / name
             link.parent.mkdir(exist_ok=True)
