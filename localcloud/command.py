@@ -14,13 +14,14 @@ from typing import Final
 from localcloud import emulator, processes, tokens
 from localcloud.deployment import LOCAL_ENVIRONMENT
 from localcloud.emulator import Emulator
-from localcloud.install import LOCAL
+from localcloud.install import LOCAL, ROOT
 from localcloud.processes import Interrupted, Interruption
 from localcloud.progress import say
 from localcloud.starting import start
 
 _GRACE_SECONDS: Final = 15.0
 _FOLDER: Final = "run-"
+_KEPT_LOG: Final = LOCAL / "command.log"
 _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
 
@@ -32,7 +33,12 @@ def run(
     environment: str = LOCAL_ENVIRONMENT,
     enforces_iam: bool = False,
 ) -> int:
-    """Return the command's exit status; raises Failure, and Interrupted. Nothing is kept."""
+    """Return the command's exit status; keep nothing, but the log if the command fails.
+
+    Raises:
+        Failure: The sandbox can't be started.
+        Interrupted: A signal asked to stop.
+    """
     if not shutil.which(command[0]):
         say(f"{command[0]!r} is no command that can be run: correct it, or make it executable.")
         return _NOT_FOUND
@@ -45,7 +51,12 @@ def run(
         start(cloud, folder, interruption, environment=environment)
         token = _token(cloud.endpoint)
         variables = {**os.environ, "API_ENDPOINT": cloud.endpoint, "API_TOKEN": token}
-        return _run_command(command, variables, interruption)
+        status = _run_command(command, variables, interruption)
+        if status:
+            _KEPT_LOG.write_text(cloud.read_log())
+            kept = _KEPT_LOG.relative_to(ROOT)
+            say(f"The command failed. What the local cloud and the function logged is in {kept}.")
+        return status
 
 
 def _token(endpoint: str) -> str:

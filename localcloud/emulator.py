@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import random
 import re
 import shutil
 import socket
@@ -10,6 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -29,20 +31,28 @@ API_ID: Final = "5e7ca11e"
 _MAIN: Final = f"""\
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from localcloud.emulator_process.main import main; main({API_ID!r})"""
-_START_SECONDS: Final = 60.0
+# What takes so long hangs: the machine may be busy.
+_START_SECONDS: Final = 300.0
 # What it logs: see emulator_process/durability.py.
 _UNREADABLE: Final = "The kept data can't be read"
 _RESTORED: Final = re.compile(r"Journal: (\d+) writes were restored, (\d+) were refused")
-_CHECKPOINT_SECONDS: Final = 30.0
+_CHECKPOINT_SECONDS: Final = 300.0
 # No proxy: it could not reach this machine's loopback.
 _HTTP: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+# None that the system may give away before its server listens there: for connections, and for
+# servers that leave the choice to it, Linux takes those from 32768, macOS those from 49152.
+_PORTS: Final = range(10_000, 32_768)
+
+
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback that nobody has."""
+    while True:
+        port = random.choice(_PORTS)  # noqa: S311 it is no secret
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def require_free(port: int) -> None:

@@ -34,8 +34,8 @@ from backend.api import bundling
 print(bundling.build(bundling.RUNTIME, bundling.HOST).path)"""
 
 _DESCRIPTION: Final = "Hotswapped"
-_INVOKE_SECONDS: Final = 30
-_IMPORT_SECONDS: Final = 10
+_INVOKE_SECONDS: Final = 60
+_IMPORT_SECONDS: Final = 60
 
 
 class Outage(Failure):

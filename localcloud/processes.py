@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Final
 
 _POLL_SECONDS: Final = 0.05
-_GRACE_SECONDS: Final = 15.0
+_GRACE_SECONDS: Final = 60.0  # a busy machine takes its time to save
 
 
 class Interrupted(BaseException):

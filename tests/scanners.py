@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from localcloud.install import install_group
 
-_SECONDS: Final = 300
+_SECONDS: Final = 600
 
 
 class Finding(NamedTuple):

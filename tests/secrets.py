@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from localcloud.install import install_group
 
-_SECONDS: Final = 300
+_SECONDS: Final = 600
 # The hashes of locked packages and of released items (tests/compatibility), and nothing else that
 # is in those files. Lines come without the space around them; those of files in no language that it
 # knows come also as `name = "value"`.

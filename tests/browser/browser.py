@@ -27,7 +27,7 @@ _INSTALLED_ON_THE_MACHINE: Final = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-_SECONDS: Final = 60
+_SECONDS: Final = 600
 
 # The package looks into the environment for whether to unpack its libraries, too.
 _UNPACK: Final = """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import boto3
+from botocore.config import Config
 
 from backend.api.bundling import RUNTIME, shipped
 from localcloud.install import ROOT
@@ -71,6 +72,8 @@ def make_client(endpoint: str) -> "DynamoDBClient":
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 as the engine takes it
+        # A repeat could meet the table that its first attempt made; what takes so long hangs.
+        config=Config(read_timeout=600, retries={"total_max_attempts": 1}),
     )
 
 

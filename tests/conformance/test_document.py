@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from localcloud.install import PYTHON, ROOT
+from localcloud.install import LOCAL, PYTHON, ROOT
 
 _CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+# Every request and its response: for whoever has to explain a failure.
+_CASSETTE = LOCAL / "reports" / "schemathesis.yaml"
 _CLOSING = re.compile(r"Tested: |Scenarios: |API Links: |generated, |Seed: | in [\d.]+s =+$")
 
 
@@ -18,6 +20,7 @@ def test_every_answer_is_as_the_document_says(
     command = [str(PYTHON.with_name("schemathesis")), "--config-file", str(_CONFIGURATION), "run"]
     command += ["docs/openapi.json", "--url", endpoint]
     command += ["--workers", "2"]
+    command += ["--report", "vcr", "--report-vcr-path", str(_CASSETTE)]
     # The gate says the same of the same code.
     command += ["--max-examples", "400"] if is_long else ["--generation-deterministic"]
     with subprocess.Popen(
@@ -28,8 +31,11 @@ def test_every_answer_is_as_the_document_says(
         stdout=subprocess.PIPE,
     ) as process:
         assert process.stdout
+        lines = []
         for line in process.stdout:
-            sys.stdout.write(line)  # what pytest shows when the test fails, or at once with -s
+            lines.append(line)
+            sys.stdout.write(line)  # at once with -s
             if _CLOSING.search(line):
                 closing_lines.append(f"schemathesis: {line.strip(' =\n')}")
-    assert process.returncode == 0
+    assert process.returncode == 0, "".join([*lines, f"All that was sent is in {_CASSETTE}."])
+    _CASSETTE.unlink()

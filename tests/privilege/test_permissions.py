@@ -24,7 +24,7 @@ from localcloud.hotswap import function_of_the_api
 ROOT = Path(__file__).parents[2]
 # What makes every call with which the function reaches the table, and soon ends.
 SUITE = ["tests/end_to_end/test_users.py", "-k", "not at_once"]
-_SECONDS = 120
+_SECONDS = 600
 # What the function says in its log of a request that DynamoDB refused: api.py, table.py.
 _REFUSALS = ["ClientError", "AccessDeniedException"]
 

@@ -51,7 +51,7 @@ def dynamodb(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> "DynamoDBCl
 
 def restore(checkout: Checkout, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [str(ROOT / "scripts/restore"), "local", "--port", str(checkout.port), *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
 
 
 def test_all_that_was_backed_up_is_served_after_a_restore(

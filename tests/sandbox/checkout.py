@@ -97,4 +97,4 @@ class Checkout:
         """Send a request with a token."""
         url = f"http://127.0.0.1:{self.port}{path}"
         fields = {**self._token, **(headers or {})}
-        return httpx.request(method, url, headers=fields, timeout=30, **options)
+        return httpx.request(method, url, headers=fields, timeout=120, **options)

@@ -163,7 +163,7 @@ def sandbox(folder: Path, app: Path) -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def cloud(sandbox: Sandbox) -> Iterator[httpx.Client]:
     """A client of a started sandbox, which sends no token by itself."""
-    with httpx.Client(base_url=endpoint_in(sandbox.output), timeout=30) as client:
+    with httpx.Client(base_url=endpoint_in(sandbox.output), timeout=120) as client:
         yield client
 
 

@@ -19,7 +19,7 @@ import pytest
 from localcloud.emulator import HOST, REGION
 from tests.browser import browser
 
-_ARRIVAL_SECONDS = 15
+_ARRIVAL_SECONDS = 120
 
 
 @dataclass

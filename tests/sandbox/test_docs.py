@@ -19,7 +19,6 @@ PICTURE = LOCAL / "docs-page.png"
 # What the page says and asks for is kept from the first request on, to be judged by the test.
 WATCH = """
 const seen = { complaints: [], requests: [], failed: [] };
-page.setDefaultTimeout(20_000);
 page.on("console", (message) => seen.complaints.push(message.text()));
 page.on("pageerror", (error) => seen.complaints.push(String(error)));
 page.on("requestfailed", (request) => seen.failed.push(request.url()));

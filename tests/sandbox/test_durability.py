@@ -42,7 +42,7 @@ def test_every_acknowledged_user_is_there_after_the_cloud_was_killed(
     base_url, headers = f"http://127.0.0.1:{port}", with_token(port)
 
     def write(writer: int) -> None:
-        with httpx.Client(base_url=base_url, headers=headers, timeout=30) as client:
+        with httpx.Client(base_url=base_url, headers=headers, timeout=120) as client:
             for number in range(1_000_000):
                 username = f"user-{writer}-{number}"
                 try:
@@ -56,7 +56,7 @@ def test_every_acknowledged_user_is_there_after_the_cloud_was_killed(
 
     with ThreadPoolExecutor() as pool:
         writers = [pool.submit(write, writer) for writer in range(4)]
-        assert enough.wait(60)
+        assert enough.wait(300)
         cloud.kill()
         for writer in writers:
             writer.result()
@@ -72,7 +72,7 @@ def test_every_acknowledged_user_is_there_after_the_cloud_was_killed(
     assert int(said[1]) >= len(acknowledged)
     for username, user in acknowledged.items():
         # The token from before the kill is good for what was restored.
-        read = httpx.get(f"{base_url}/users/{username}", headers=headers, timeout=30)
+        read = httpx.get(f"{base_url}/users/{username}", headers=headers, timeout=120)
         assert read.json() == user
     assert again.signal(signal.SIGINT) == 0
 

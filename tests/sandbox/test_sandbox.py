@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import socket
 import sys
@@ -54,7 +55,7 @@ def test_users_stay_for_the_next_start_and_nothing_else_does(start: Start, port:
 
     jane, headers = f"{endpoint}/users/jane", with_token(port)
     body = {"username": "jane"}
-    created = httpx.post(f"{endpoint}/users", json=body, headers=headers, timeout=30)
+    created = httpx.post(f"{endpoint}/users", json=body, headers=headers, timeout=120)
     assert created.status_code == 201
 
     second = start("--port", str(port))
@@ -67,15 +68,15 @@ def test_users_stay_for_the_next_start_and_nothing_else_does(start: Start, port:
 
     again = start("--port", str(port))
     assert endpoint_in(again.read_until("Ctrl-C stops it")) == endpoint
-    read = httpx.get(jane, headers=headers, timeout=30)
+    read = httpx.get(jane, headers=headers, timeout=120)
     assert read.json() == created.json()
     assert again.signal(signal.SIGTERM) == 0
     assert again.left_running() == []
 
     fresh = start("--port", str(port), "--fresh")
     fresh.read_until("Ctrl-C stops it")
-    assert httpx.get(jane, headers=headers, timeout=30).status_code == 401
-    assert httpx.get(jane, headers=with_token(port), timeout=30).status_code == 404
+    assert httpx.get(jane, headers=headers, timeout=120).status_code == 401
+    assert httpx.get(jane, headers=with_token(port), timeout=120).status_code == 404
 
 
 def test_when_it_is_killed_nothing_goes_on_and_damage_is_not_made_worse(
@@ -100,6 +101,7 @@ class TestCommand:
         sandbox = start("--", "sh", "-c", script)
         sandbox.read_until("started")
         assert sandbox.finish() == 7
+        assert "logged is in .local/command.log." in sandbox.output
         assert re.search(r"^(http://127.0.0.1:\d+) \1$", sandbox.output, re.MULTILINE)
         assert sandbox.left_running() == []
         assert not list(LOCAL.glob(f"run-{sandbox.process.pid}-*"))
@@ -138,7 +140,7 @@ class TestCommand:
         _, status = os.waitpid(process, 0)
         assert os.waitstatus_to_exitcode(status) == 7
         os.close(terminal)
-        psutil.wait_procs([psutil.Process(child)] if psutil.pid_exists(child) else [], timeout=10)
+        psutil.wait_procs([psutil.Process(child)] if psutil.pid_exists(child) else [], timeout=300)
         assert not psutil.pid_exists(child)
 
     def test_an_unknown_command_is_refused_before_anything_starts(self, start: Start) -> None:
@@ -159,9 +161,13 @@ def test_an_interruption_before_it_is_ready_leaves_nothing(start: Start, port: i
 def test_when_it_is_killed_during_a_deployment_that_does_not_go_on(
     start: Start, port: int, tmp_path: Path
 ) -> None:
-    sandbox = start("--port", str(port), app=_app(tmp_path, "sleep 1000"))
-    sandbox.read_until("cdk bootstrap")  # the next step goes on already
-    assert any(process.name() == "sleep" for process in sandbox.descendants)
+    os.mkfifo(fifo := tmp_path / "fifo")
+    started = os.open(fifo, os.O_RDWR)
+    sandbox = start("--port", str(port), app=_app(tmp_path, f"echo > {fifo}; exec sleep 1000"))
+    sandbox.read_until("local cloud ...")
+    assert select.select([started], [], [], 300)[0]
+    os.close(started)
+    sandbox.descendants = psutil.Process(sandbox.process.pid).children(recursive=True)
     sandbox.signal(signal.SIGKILL)
     assert sandbox.left_running() == []
 

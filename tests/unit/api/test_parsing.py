@@ -639,7 +639,7 @@ _NAMES = st.sampled_from(["username", *schema.WRITABLE, *schema.READ_ONLY, "unhe
 _OBJECTS = st.dictionaries(_NAMES, _JSON, max_size=8)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(_VALID)
 def test_a_valid_document_round_trips(document: dict[str, Any]) -> None:
     state = parsing.parse_new_user(document)
@@ -651,7 +651,7 @@ def test_a_valid_document_round_trips(document: dict[str, Any]) -> None:
     )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(_VALID)
 def test_what_a_client_reads_it_can_send_back_without_a_change(document: dict[str, Any]) -> None:
     state = parsing.parse_new_user(document)
@@ -663,7 +663,7 @@ def test_what_a_client_reads_it_can_send_back_without_a_change(document: dict[st
     )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(_OBJECTS)
 def test_any_object_is_valid_or_says_what_is_wrong_with_it(document: dict[str, Any]) -> None:
     before = repr(document)
@@ -674,7 +674,7 @@ def test_any_object_is_valid_or_says_what_is_wrong_with_it(document: dict[str, A
     assert repr(document) == before
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(_VALID, _VALID)
 def test_a_patch_applied_twice_changes_nothing_the_second_time(
     first: dict[str, Any], second: dict[str, Any]
