@@ -77,6 +77,7 @@ class API(Construct):
         log_removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
+        stack = cdk.Stack.of(self)
         function_logs, access_logs = (
             logs.LogGroup(
                 self,
@@ -93,8 +94,10 @@ class API(Construct):
             function_logs,
             {
                 "TABLE_NAME": table_name,
+                # Each partition has domain names of its own.
+                "DYNAMODB_ENDPOINT": f"https://dynamodb.{stack.region}.{stack.url_suffix}",
                 # Several deployments of one account are told apart by it.
-                "METRICS_NAMESPACE": cdk.Stack.of(self).stack_name,
+                "METRICS_NAMESPACE": stack.stack_name,
                 "LOG_LEVEL": log_level,
                 "DEBUG_SHARE": str(debug_share),
             },

@@ -23,7 +23,7 @@ from tests.dynamodb_local import create_table
 from users import Attempt, Listing
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+    pass
 
 PAGE: Final = 25
 ROUNDS: Final = 300
@@ -58,8 +58,8 @@ class Measured(NamedTuple):
 class _Subject:
     """A table with its users, and the calls on it."""
 
-    def __init__(self, client: "DynamoDBClient", users: DynamoDBUsers, count: int) -> None:
-        self.meter = Meter(client)
+    def __init__(self, meter: Meter, users: DynamoDBUsers, count: int) -> None:
+        self.meter = meter
         self._users = users
         self._count = count
         self._random = random.Random(count)  # noqa: S311 it keeps no secret
@@ -97,14 +97,16 @@ def formulas() -> dict[str, Units]:
     one = user(f"new-{uuid.uuid4()}")
     item = items.user_item(one)
     email = items.email_item("x" * 36 + "@example.com", one)
-    marker = items.marker_item("0" * 64, items.Marker("0" * 64, one), expires_at=1_800_000_000)
+    record = items.idempotency_item(
+        "0" * 64, items.IdempotencyRecord("0" * 64, one), expires_at=1_800_000_000
+    )
     entry = {name: item[name] for name in ("pk", "sk", items.STATUS_INDEX_KEY)}
     share = (PAGE + 1) / items.SHARDS
     asked = math.ceil(share + 2 * math.sqrt(share))
     return {
         "get": Units(read([item])),
         "create, with an email and a key": Units(
-            0, transacted([item, email, marker]), written(entry)
+            0, transacted([item, email, record]), written(entry)
         ),
         "patch": Units(read([item]), transacted([item])),
         FIRST_PAGE: Units(items.SHARDS * read([item] * asked)),

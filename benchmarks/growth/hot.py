@@ -48,7 +48,7 @@ def hot_keys() -> Iterator[str]:
         ),
         (
             "create, repeated with one `Idempotency-Key`",
-            "the marker's item",
+            "the idempotency record",
             _WRITES / change,
             "the same; keys of a caller are spread by SHA-256, like emails",
         ),
@@ -117,7 +117,7 @@ def spread(calls: Mapping[str, Units]) -> Iterator[str]:
 
 
 def _bytes_of_user() -> int:
-    """In the table: the user, and its email. Markers are gone after a day or some more."""
+    """In the table: the user, and its email. Idempotency records are gone after a day or more."""
     one = user(username(0))
     both = (items.user_item(one), items.email_item(f"{one.username}@example.com", one))
     assert written(both[0]) == 1  # noqa: S101 the arithmetic above is of users below 1 KB

@@ -10,7 +10,6 @@ from typing import Final
 
 import items
 from benchmarks.growth.calls import PAGE
-from benchmarks.growth.meter import Meter
 from benchmarks.growth.population import RARE, populated, user, username
 from dynamodb import DynamoDBUsers
 from localcloud.progress import Failure, step
@@ -22,8 +21,7 @@ _COMING_AND_GOING: Final = 500
 
 def pages(count: int) -> Iterator[str]:
     """Rows of a table: pages of several lists, at several places."""
-    with populated(count) as (client, users):
-        meter = Meter(client)
+    with populated(count) as (meter, users):
         for kind, filters in (
             ("all", {}),
             ("active", {"status": "active"}),
@@ -53,8 +51,7 @@ def _before_last_page(users: DynamoDBUsers, listing: Listing, count: int) -> str
 
 def walk(count: int, status: str | None) -> str:
     """Walk while users come and go; all who were there throughout must be seen once."""
-    with populated(count) as (client, users):
-        meter = Meter(client)
+    with populated(count) as (meter, users):
         leaving = [username(number) for number in range(7, count, count // _COMING_AND_GOING)]
         leaving = leaving[:_COMING_AND_GOING]
         coming = [f"{name}x" for name in leaving]
@@ -102,9 +99,8 @@ def shards(number: int) -> str:
     """The same pages with another number of shards."""
     before, items.SHARDS = items.SHARDS, number  # type: ignore[misc]
     try:
-        with populated(10_000) as (client, users):
-            meter = Meter(client)
-            for _ in range(3):  # connections are made, threads started
+        with populated(10_000) as (meter, users):
+            for _ in range(3):  # connections are made
                 users.list_users(Listing(PAGE))
             meter.reset()
             processor, elapsed = [], []

@@ -3,12 +3,11 @@
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+from client import Client, Document, Observe, Request
+from deadline import Deadline
 
-_READS: Final = ("Query", "BatchGetItem", "GetItem")
 _WRITE: Final = "TransactWriteItems"
 
 
@@ -24,35 +23,40 @@ class Cost(NamedTuple):
         return f"{self.reads:g} | {requests}"
 
 
-class Meter:
-    """Of all that the client asks until reset() is called."""
+class Meter(Client):
+    """A client that counts what it asks until reset() is called."""
 
-    def __init__(self, client: "DynamoDBClient") -> None:
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint, "us-east-1", attempt_seconds=60)
         self._lock = threading.Lock()
         self.reset()
-        events = client.meta.events
-        for operation in _READS:
-            events.register(f"before-parameter-build.dynamodb.{operation}", self._ask)
-            events.register(f"after-call.dynamodb.{operation}", self._count)
-        events.register(f"before-parameter-build.dynamodb.{_WRITE}", self._note)
 
     def reset(self) -> None:
         """Begin again."""
         self.cost = Cost(Counter(), 0, [])
 
-    def _ask(self, params: dict[str, Any], **_: object) -> None:
-        params["ReturnConsumedCapacity"] = "TOTAL"
+    def call_all[T](
+        self, requests: Sequence[Request[T]], deadline: Deadline, observe: Observe
+    ) -> list[T]:
+        """See Client."""
+        return super().call_all([self._metered(r) for r in requests], deadline, observe)
 
-    def _count(self, parsed: dict[str, Any], model: Any, **_: object) -> None:
-        consumed = parsed["ConsumedCapacity"]
-        each = consumed if isinstance(consumed, list) else [consumed]
-        self._add(model.name, sum(one["CapacityUnits"] for one in each), [])
+    def _metered[T](self, request: Request[T]) -> Request[T]:
+        if request.operation == _WRITE:
+            self._add(_WRITE, 0, request.document["TransactItems"])
+            return request
 
-    def _note(self, params: dict[str, Any], **_: object) -> None:
-        self._add(_WRITE, 0, params["TransactItems"])
+        def read(document: Document) -> T:
+            consumed = document["ConsumedCapacity"]
+            each = consumed if isinstance(consumed, list) else [consumed]
+            self._add(request.operation, sum(one["CapacityUnits"] for one in each), [])
+            return request.read(document)
+
+        document = {**request.document, "ReturnConsumedCapacity": "TOTAL"}
+        return request._replace(document=document, read=read)
 
     def _add(self, name: str, reads: float, writes: Sequence[dict[str, Any]]) -> None:
-        with self._lock:  # a list asks for its shards side by side
+        with self._lock:  # a walk has a writer beside it
             before = self.cost
             requests = before.requests + Counter([name])
             self.cost = Cost(requests, before.reads + reads, [*before.writes, *writes])

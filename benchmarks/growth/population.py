@@ -1,5 +1,6 @@
 """Tables with many users."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 
 import items
+from benchmarks.growth.meter import Meter
 from dynamodb import DynamoDBUsers
 from localcloud.progress import step
 from models import User
-from table import Table, make_client
+from table import Table
 from tests.dynamodb_local import create_table
 
 if TYPE_CHECKING:
@@ -23,18 +25,18 @@ RARE: Final = 500  # one in so many is suspended
 
 
 @contextmanager
-def populated(count: int) -> "Iterator[tuple[DynamoDBClient, DynamoDBUsers]]":
+def populated(count: int) -> Iterator[tuple[Meter, DynamoDBUsers]]:
     """A client of its own, and so many users in a table of their own."""
-    patient = boto3.client("dynamodb")  # the function's own gives up after 2 s
+    sdk = boto3.client("dynamodb")
     name = f"users-{uuid.uuid4()}"
-    create_table(patient, name)
+    create_table(sdk, name)
     with step(f"{count:,} users"):
-        _fill(patient, name, count)
-    client = make_client()
-    yield client, DynamoDBUsers(Table(client, name, budget_seconds=60))
-    client.close()
-    patient.delete_table(TableName=name)
-    patient.close()
+        _fill(sdk, name, count)
+    meter = Meter(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
+    yield meter, DynamoDBUsers(Table(meter, name, deadline_seconds=60))
+    meter.close()
+    sdk.delete_table(TableName=name)
+    sdk.close()
 
 
 def user(name: str, status: str = "active") -> User:

@@ -76,7 +76,8 @@ def started(code: Path, endpoint: str, table_name: str) -> Iterator[Function]:
     environ = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_CONFIG_FILE": os.devnull,
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",  # what released code reads
+        "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

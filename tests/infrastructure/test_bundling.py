@@ -196,17 +196,6 @@ def test_the_asset_holds_no_tests_and_each_package_once(asset: Path) -> None:
     assert len(packages) == len(set(packages))
 
 
-def test_the_asset_holds_the_one_service_that_is_called(asset: Path) -> None:
-    data = asset / "botocore" / "data"
-    assert [path.name for path in data.iterdir() if path.is_dir()] == ["dynamodb"]
-    assert {path.name for path in data.glob("*.json")} >= {
-        "_retry.json",
-        "endpoints.json",
-        "partitions.json",
-        "sdk-default-configuration.json",
-    }
-
-
 def test_the_asset_holds_the_names_of_time_zones(asset: Path) -> None:
     assert "Europe/Berlin" in (asset / "tzdata" / "zones").read_text().split()
 
@@ -257,8 +246,10 @@ def test_the_asset_for_this_machine_starts_on_it(tmp_path: Path) -> None:
             "METRICS_NAMESPACE": "Tests",
             "LOG_LEVEL": "INFO",
             "DEBUG_SHARE": "0",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": "eu-west-1",
-            "AWS_DEFAULT_REGION": "eu-west-1",
+            "DYNAMODB_ENDPOINT": "https://dynamodb.eu-west-1.amazonaws.com",
         },
     )
     assert done.stdout.split() == [str(asset / "lambda_function.py"), "True"], done.stderr

@@ -2,24 +2,20 @@ import ast
 import hashlib
 import json
 import os
-import re
-import shutil
 import ssl
 import subprocess
 import sys
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import botocore.session
+import botocore
 import pytest
-from botocore import xform_name
-from botocore.loaders import Loader
-from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
-from botocore.regions import EndpointResolver
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -28,7 +24,7 @@ from backend.api.bundling import HOST, RUNTIME
 from benchmarks.runtime.certificates import Certificates
 
 # Published on https://www.amazontrust.com/repository/ for the roots that it recommends to trust:
-# the SHA-256 of each one's public key. The build picks certificates by another digest.
+# the SHA-256 of each one's public key.
 PUBLISHED = {
     "Amazon Root CA 1": "fbe3018031f9586bcbf41727e417b7d1c45c2f47f93be372a17b96b50757d5a2",
     "Amazon Root CA 2": "7f4296fc5b6a4e3b35d3c369623e364ab1af381d8fa7121533c9d6c633ea2461",
@@ -72,7 +68,7 @@ def certificates(tmp_path: Path) -> Certificates:
 # One of them is older than the rule, and has the serial number 0.
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_the_authorities_are_those_that_amazon_publishes(asset: Path) -> None:
-    content = (asset / "botocore" / "cacert.pem").read_bytes()
+    content = (asset / "authorities.pem").read_bytes()
     found = {}
     for certificate in x509.load_pem_x509_certificates(content):
         [name] = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
@@ -83,7 +79,7 @@ def test_the_authorities_are_those_that_amazon_publishes(asset: Path) -> None:
 
 def test_a_foreign_authority_is_refused(asset: Path, certificates: Certificates) -> None:
     with dynamodb(certificates.context()) as port:
-        assert get_item(asset, f"https://localhost:{port}") == "SSLError"
+        assert get_item(asset, f"https://localhost:{port}") == "SSLCertVerificationError"
 
 
 def test_another_authority_can_be_trusted(
@@ -92,49 +88,23 @@ def test_another_authority_can_be_trusted(
     (bundle := tmp_path / "bundle.pem").write_text(certificates.root)
     with dynamodb(certificates.context()) as port:
         endpoint = f"https://localhost:{port}"
-        assert get_item(asset, endpoint, {"AWS_CA_BUNDLE": str(bundle)}) == "200"
+        assert get_item(asset, endpoint, {"AWS_CA_BUNDLE": str(bundle)}) == "None"
+
+
+def test_a_response_without_a_checksum_is_none_of_dynamodb_s(
+    asset: Path, certificates: Certificates, tmp_path: Path
+) -> None:
+    (bundle := tmp_path / "bundle.pem").write_text(certificates.root)
+    with dynamodb(certificates.context(), has_checksum=False) as port:
+        environ = {"AWS_CA_BUNDLE": str(bundle)}
+        assert get_item(asset, f"https://localhost:{port}", environ) == "no checksum"
+    with dynamodb(None, has_checksum=False) as port:  # an engine that stands in for it
+        assert get_item(asset, f"http://localhost:{port}") == "None"
 
 
 def test_a_sandbox_needs_no_authority(asset: Path) -> None:
     with dynamodb(None) as port:
-        assert get_item(asset, f"http://localhost:{port}") == "200"
-
-
-def test_dynamodb_is_where_the_whole_sdk_finds_it(asset: Path) -> None:
-    shipped = json.loads((asset / "botocore/data/endpoints.json").read_text())
-    whole, pruned = EndpointResolver(Loader().load_data("endpoints")), EndpointResolver(shipped)
-    partitions = whole.get_available_partitions()
-    assert pruned.get_available_partitions() == partitions
-    regions = [
-        region
-        for partition in partitions
-        for region in whole.get_available_endpoints("dynamodb", partition)
-    ]
-    assert len(regions) > 30
-    for region in [*regions, "eu-west-99"]:
-        found = pruned.construct_endpoint("dynamodb", region)
-        assert found == whole.construct_endpoint("dynamodb", region)
-
-
-def test_the_sdk_knows_the_operations_that_are_called(asset: Path) -> None:
-    called = set(re.findall(r"self\._client\.([a-z_]+)\(", (RUNTIME / "table.py").read_text()))
-    shipped, whole = (
-        Loader(
-            extra_search_paths=[str(path)], include_default_search_paths=False
-        ).load_service_model("dynamodb", "service-2")
-        for path in (asset / "botocore" / "data", packages() / "botocore" / "data")
-    )
-    assert {xform_name(name) for name in shipped["operations"]} == called
-    assert shipped["metadata"] == whole["metadata"]
-    ours, theirs = ServiceModel(shipped), ServiceModel(whole)
-    for name in shipped["operations"]:
-        one, other = ours.operation_model(name), theirs.operation_model(name)
-        assert {e.name for e in one.error_shapes} == {e.name for e in other.error_shapes}
-        for shape, original in (
-            (one.input_shape, other.input_shape),
-            (one.output_shape, other.output_shape),
-        ):
-            assert described(shape) == described(original)
+        assert get_item(asset, f"http://localhost:{port}") == "None"
 
 
 def test_a_start_imports_no_more_than_it_needs(asset: Path) -> None:
@@ -172,38 +142,37 @@ def test_what_is_deferred_can_still_be_had(asset: Path, path: str) -> None:
     }
 
 
-def test_credentials_that_expire_and_configuration_files_are_still_read(
-    asset: Path, tmp_path: Path
-) -> None:
-    (configuration := tmp_path / "config").write_text("[default]\nregion = eu-north-1\n")
-    program = """
-import botocore.session
-session = botocore.session.get_session()
-print(session.get_credentials().refresh_needed(), session.full_config["profiles"]["default"])
-"""
-    environ = {
-        "AWS_CONFIG_FILE": str(configuration),
-        "AWS_CREDENTIAL_EXPIRATION": "2999-12-31T23:59:59Z",
-    }
-    assert run(asset, program, environ) == "False {'region': 'eu-north-1'}\n"
+def test_credentials_are_renewed_where_lambda_says(asset: Path) -> None:
+    """As with SnapStart: the environment names an address, and what is had there ends."""
+    asked: list[str] = []
+    ends = (datetime.now(UTC) + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with credentials(ends, asked) as address, dynamodb(None) as port:
+        environ = {
+            "AWS_ACCESS_KEY_ID": "",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": address,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token",
+        }
+        assert get_item(asset, f"http://localhost:{port}", environ) == "None"
+    assert asked == ["token", "token"]  # they end so soon that the first use renews them
+
+
+def test_credentials_that_end_and_cannot_be_renewed_are_unavailable(asset: Path) -> None:
+    with credentials("2026-01-01T00:00:00Z", []) as address:
+        environ = {"AWS_ACCESS_KEY_ID": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": address}
+        assert get_item(asset, "http://localhost:1", environ) == "CredentialRetrievalError"
 
 
 @pytest.mark.parametrize(
     ("path", "content"),
     [
-        ("botocore/cacert.pem", ""),
-        ("botocore/data/endpoints.json", "{}"),
-        ("botocore/data/endpoints.json", '{"partitions": [{"partition": "aws", "services": {}}]}'),
-        ("botocore/docs/docstring.py", "import os\nX = os.sep\n"),
+        ("botocore/configloader.py", "import os\nX = os.sep\n"),
         ("aws_lambda_powertools/event_handler/__init__.py", "def __getattr__(name): ...\n"),
     ],
 )
 def test_a_package_that_has_changed_is_an_error(tmp_path: Path, path: str, content: str) -> None:
-    copied = ["botocore/cacert.pem", "botocore/data/endpoints.json", *pruning._DEFERRED]
-    for name in copied:
+    for name in pruning._DEFERRED:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((packages() / name).read_text())
-    shutil.copytree(packages() / "botocore/data/dynamodb", tmp_path / "botocore/data/dynamodb")
     for unused in pruning._UNUSED:
         (tmp_path / unused).mkdir(parents=True)
     (tmp_path / path).write_text(content)
@@ -211,44 +180,12 @@ def test_a_package_that_has_changed_is_an_error(tmp_path: Path, path: str, conte
         pruning.prune(tmp_path)
 
 
-def described(shape: Shape | None, above: tuple[str, ...] = ()) -> object:
-    """All that the SDK reads of a shape, and of those in it."""
-    if shape is None or shape.name in above:
-        return shape and shape.name
-    above = (*above, shape.name)
-    inner = [(name, described(member, above)) for name, member in _members(shape)]
-    return shape.name, shape.type_name, shape.serialization, shape.metadata, inner
-
-
-def _members(shape: Shape) -> list[tuple[str, Shape]]:
-    match shape:
-        case StructureShape():
-            return list(shape.members.items())
-        case ListShape():
-            return [("member", shape.member)]
-        case MapShape():
-            return [("key", shape.key), ("value", shape.value)]
-    return []
-
-
 def test_what_is_to_be_left_out_but_is_not_there_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for step in ("_keep_services", "_keep_operations", "_keep_authorities", "_defer_imports"):
-        monkeypatch.setattr(pruning, step, lambda _folder: None)
+    monkeypatch.setattr(pruning, "_defer_imports", lambda _folder: None)
     with pytest.raises(RuntimeError, match=pruning._UNUSED[0]):
         pruning.prune(tmp_path)
-
-
-def test_an_operation_that_the_sdk_lacks_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pruning, "_OPERATIONS", ("GetItem", "GetNothing"))
-    model = tmp_path / pruning._MODEL
-    model.parent.mkdir(parents=True)
-    shutil.copy(packages() / pruning._MODEL, model)
-    with pytest.raises(RuntimeError, match="service-2"):
-        pruning._keep_operations(tmp_path)
 
 
 def packages() -> Path:
@@ -257,7 +194,7 @@ def packages() -> Path:
 
 
 @contextmanager
-def dynamodb(tls: ssl.SSLContext | None) -> Iterator[int]:
+def dynamodb(tls: ssl.SSLContext | None, *, has_checksum: bool = True) -> Iterator[int]:
     """A server that has no item, on the port."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -266,18 +203,27 @@ def dynamodb(tls: ssl.SSLContext | None) -> Iterator[int]:
             self.send_response(200)
             self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.send_header("Content-Length", "2")
+            if has_checksum:
+                self.send_header("x-amz-crc32", str(zlib.crc32(b"{}")))
             self.end_headers()
             self.wfile.write(b"{}")
 
         def log_message(self, format: str, *_: object) -> None:  # noqa: A002
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        if tls:
-            # In the connection's thread: a client that turns away mustn't stop the server.
-            server.socket = tls.wrap_socket(
-                server.socket, server_side=True, do_handshake_on_connect=False
-            )
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        # In the connection's thread: a client that turns away mustn't stop the server.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    with served(server) as port:
+        yield port
+
+
+@contextmanager
+def served(server: ThreadingHTTPServer) -> Iterator[int]:
+    with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield server.server_port
@@ -285,15 +231,40 @@ def dynamodb(tls: ssl.SSLContext | None) -> Iterator[int]:
             server.shutdown()
 
 
+@contextmanager
+def credentials(ends: str, asked: list[str]) -> Iterator[str]:
+    """Where a function's credentials are; gives the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers.get("Authorization", ""))
+            said = {"AccessKeyId": "a", "SecretAccessKey": "b", "Token": "c", "Expiration": ends}
+            body = json.dumps(said).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002
+            pass
+
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        yield f"http://127.0.0.1:{port}/credentials"
+
+
 def get_item(asset: Path, endpoint: str, environ: Mapping[str, str] | None = None) -> str:
-    """What becomes of a request by the asset's client: a status, or an exception's name."""
+    """What becomes of a request by the asset's client: the item, or why there is none."""
     program = """
-from table import make_client
+import settings
+from client import Client
+from errors import Unavailable
+from table import Table
+found = settings.load()
+table = Table(Client(found.endpoint, found.region, authorities=found.authorities), "users")
 try:
-    answer = make_client().get_item(TableName="users", Key={"pk": {"S": "a"}})
-    print(answer["ResponseMetadata"]["HTTPStatusCode"])
-except Exception as error:
-    print(type(error).__name__)
+    print(table.get({"pk": {"S": "a"}, "sk": {"S": "b"}}, table.deadline()))
+except Unavailable as unavailable:
+    print(unavailable.reason)
 """
     return run(asset, program, {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, **(environ or {})}).strip()
 
@@ -310,7 +281,7 @@ def run(asset: Path, program: str, environ: Mapping[str, str] | None = None) -> 
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": "eu-west-1",
-            "AWS_DEFAULT_REGION": "eu-west-1",
+            "DYNAMODB_ENDPOINT": "https://dynamodb.eu-west-1.amazonaws.com",
             "TABLE_NAME": "users",
             "METRICS_NAMESPACE": "Tests",
             "LOG_LEVEL": "INFO",

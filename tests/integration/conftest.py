@@ -2,14 +2,15 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
-from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
+from client import Client
 from dynamodb import DynamoDBUsers
-from table import Table, make_client
+from table import Table
 from tests.dynamodb_local import create_table
 from tests.in_memory_users import InMemoryUsers
 from users import Users
@@ -17,17 +18,24 @@ from users import Users
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+REGION = "us-east-1"
 
-@pytest.fixture
-def aws_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What Lambda sets for a function, and nothing of the machine's."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "absent"))
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Lambda sets for a function."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The endpoint of moto, in memory."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 @pytest.fixture
@@ -37,20 +45,22 @@ def table_name() -> str:
 
 
 @pytest.fixture
-def client(
-    dynamodb_local: str,
-    aws_environment: None,
-    table_name: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> "Iterator[DynamoDBClient]":
-    """The function's own client, connected to AWS's engine, which has the table."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_local)
-    # What the SDK waits before it tries again is not what these tests are about.
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    made = make_client()
+def table(dynamodb_local: str, table_name: str) -> "Iterator[DynamoDBClient]":
+    """The table in AWS's engine, and the SDK's client, which sees what the adapter makes of it."""
+    made = sdk(dynamodb_local)
     create_table(made, table_name)
     yield made
     made.close()
+
+
+def sdk(endpoint: str) -> "DynamoDBClient":
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 the engines take any
+    )
 
 
 class Clock:
@@ -69,9 +79,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def dynamodb_users(client: "DynamoDBClient", table_name: str, clock: Clock) -> DynamoDBUsers:
-    # The budget of the real thing is for a person who waits; a busy machine needs more.
-    return DynamoDBUsers(Table(client, table_name, budget_seconds=60), clock=clock)
+def dynamodb_users(
+    dynamodb_local: str, table: "DynamoDBClient", table_name: str, clock: Clock
+) -> Iterator[DynamoDBUsers]:
+    yield from _users(dynamodb_local, table_name, clock)
 
 
 @pytest.fixture(params=["in_memory", "moto", "dynamodb_local"])
@@ -80,10 +91,17 @@ def users(request: pytest.FixtureRequest, table_name: str, clock: Clock) -> Iter
         case "in_memory":
             yield InMemoryUsers(clock=clock)
         case "moto":
-            request.getfixturevalue("aws_environment")
-            with mock_aws():
-                made = make_client()
-                create_table(made, table_name)
-                yield DynamoDBUsers(Table(made, table_name), clock=clock)
+            endpoint = request.getfixturevalue("moto")
+            made = sdk(endpoint)
+            create_table(made, table_name)
+            made.close()
+            yield from _users(endpoint, table_name, clock)
         case _:
             yield request.getfixturevalue("dynamodb_users")
+
+
+def _users(endpoint: str, table_name: str, clock: Clock) -> Iterator[DynamoDBUsers]:
+    # The deadlines of the real thing are for a person who waits; a busy machine needs more.
+    client = Client(endpoint, REGION, attempt_seconds=60)
+    yield DynamoDBUsers(Table(client, table_name, deadline_seconds=150), clock=clock)
+    client.close()

@@ -31,8 +31,8 @@ TIME_TO_LIVE: Final = "expires_at"
 NOWHERE: "Final[Item]" = {"pk": {"S": "health"}, "sk": {"S": "health"}}
 
 
-class Marker(NamedTuple):
-    """request: a digest of what was asked; user: what the answer said."""
+class IdempotencyRecord(NamedTuple):
+    """request: a digest of what was asked; user: what the response said."""
 
     request: str
     user: User
@@ -70,8 +70,8 @@ def email_item(email: str, user: User) -> "Item":
     return {**email_key(email), "username": {"S": user.username}}
 
 
-def marker_item(key: str, marker: Marker, *, expires_at: int) -> "Item":
-    """The item that remembers the answer to a request.
+def idempotency_item(key: str, record: IdempotencyRecord, *, expires_at: int) -> "Item":
+    """The item that remembers the response to a request.
 
     key: the caller's, made unique among all callers; expires_at: epoch seconds.
     """
@@ -79,14 +79,14 @@ def marker_item(key: str, marker: Marker, *, expires_at: int) -> "Item":
         "pk": {"S": f"idempotency#{key}"},
         "sk": {"S": "idempotency"},
         TIME_TO_LIVE: {"N": str(expires_at)},
-        "request": {"S": marker.request},
-        "user": {"M": user_item(marker.user)},
+        "request": {"S": record.request},
+        "user": {"M": user_item(record.user)},
     }
 
 
-def to_marker(item: Mapping[str, Any]) -> Marker:
+def to_idempotency_record(item: Mapping[str, Any]) -> IdempotencyRecord:
     """What an item remembers."""
-    return Marker(item["request"]["S"], to_user(item["user"]["M"]))
+    return IdempotencyRecord(item["request"]["S"], to_user(item["user"]["M"]))
 
 
 def user_item(user: User) -> "Item":

@@ -10,8 +10,9 @@ from aws_lambda_powertools.metrics import EphemeralMetrics
 
 import settings
 from api import UserAPI
+from client import Client
 from dynamodb import DynamoDBUsers
-from table import Table, make_client
+from table import Table
 
 _SERVICE = "users"
 
@@ -28,9 +29,10 @@ def _observe(operation: str, milliseconds: float) -> None:
     _logger.debug("dynamodb", operation=operation, milliseconds=round(milliseconds, 1))
 
 
-# The client once: it keeps its connections from one request to the next.
+# Once: it keeps its connections from one request to the next.
+_client = Client(_settings.endpoint, _settings.region, authorities=_settings.authorities)
 handler = UserAPI(
-    DynamoDBUsers(Table(make_client(), _settings.table_name, observe=_observe)),
+    DynamoDBUsers(Table(_client, _settings.table_name, observe=_observe)),
     _logger,
     EphemeralMetrics(namespace=_settings.metrics_namespace, service=_SERVICE),
 )

@@ -1,88 +1,46 @@
-"""A DynamoDB table: requests, how long they may take, and what their failures mean.
-
-Beside answers.py and endpoints.py the only module that knows the AWS SDK. What it raises are the
-domain's errors, Refused, or bugs.
+"""A DynamoDB table: requests, what their responses must hold, and what failed conditions mean.
 
 Every write is one transaction, also where it has a single item: its ClientRequestToken is what
-lets DynamoDB recognise a write that took place although its answer was lost. A conditional
+lets DynamoDB recognise a write that took place although its response was lost. A conditional
 single write can't tell its own success from another writer's.
 
         client                         DynamoDB
           | transact(token) -----------> | takes place
-          |            (answer lost) X-- |
+          |          (response lost) X-- |
           | transact(token) -----------> | known: nothing happens
           | <------------------ success  |
 """
 
-import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import botocore.session
-from botocore import exceptions as sdk
-from botocore.config import Config
-
-from answers import Answers
-from endpoints import WithoutRules
+from client import Client, Document, DynamoDBError, Observe, Request
+from connection import Damaged
+from deadline import Deadline
 from errors import Unavailable
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import (
-        AttributeValueTypeDef,
-        KeysAndAttributesTypeDef,
-        PutTypeDef,
-        QueryInputTypeDef,
-        TransactWriteItemTypeDef,
-    )
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     type Item = dict[str, AttributeValueTypeDef]
 
-# A request waits at most 2 * (1 + 2) s on the network, and 1 s between, or 6 s when DynamoDB asks
-# for it. None begins once the budget is used up: 4 + 12 s stay below the function's timeout
-# (infrastructure.py), which stays below the gateway's 30 s.
-_CONFIG: Final = Config(
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 2},
-    max_pool_connections=16,  # a list asks for its shards at once
-    # botocore puts its own together anew for every request, from a dozen parts that never change.
-    user_agent=f"Botocore/{botocore.__version__}",
-    # What is sent is made in items.py and here, not of what a client sent; DynamoDB checks it, too.
-    parameter_validation=False,
-)
-_BUDGET_SECONDS: Final = 4.0
-_FIRST_PAUSE_SECONDS: Final = 0.025
-_LONGEST_PAUSE_SECONDS: Final = 0.8
+# For all that a call of the API takes: requests, attempts, pauses. An attempt takes at most 2 s
+# (client.py), so that a call gets over two lost responses, and has 1 s for the rest.
+# Two things can't be interrupted and come on top: the resolver, with glibc's defaults 10 s
+# (2 * 5 s), and a renewal of credentials, 2 s. Together these 17 s stay below the function's
+# timeout of 20 s (infrastructure.py), which stays below the gateway's 30 s.
+DEADLINE_SECONDS: Final = 5.0
 
-# No connection, or no answer in time. The SDK has tried again before it lets these through.
-_UNREACHABLE: Final = (sdk.ConnectionError, sdk.HTTPClientError)
-_THROTTLED: Final = frozenset(
-    {
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-    }
-)
-_REFUSED: Final = "ConditionalCheckFailed"
+_CANCELLED: Final = "TransactionCanceledException"
+# An attempt with the same token, whose response was lost, is still under way.
+_IN_PROGRESS: Final = "TransactionInProgressException"
+_CONDITION_FAILED: Final = "ConditionalCheckFailed"
 # Reasons for which DynamoDB cancels a transaction that may succeed when it is tried again.
 _PASSING: Final = frozenset(
     {"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"}
 )
-
-
-def make_client() -> "DynamoDBClient":
-    """A client with the time limits that the function is built on. Make one, and keep it."""
-    # boto3 would give the same one, for another tenth of the start.
-    session = botocore.session.get_session()
-    session.register_component("data_loader", WithoutRules(session.get_component("data_loader")))
-    session.register_component("response_parser_factory", Answers())
-    return cast("DynamoDBClient", session.create_client("dynamodb", config=_CONFIG))
 
 
 class Range(NamedTuple):
@@ -98,40 +56,18 @@ class Range(NamedTuple):
     start: "Item | None"
 
 
-class Refused(Exception):
-    """A transaction's condition wasn't met.
+class Write(NamedTuple):
+    """A part of a transaction.
 
-    position: of the first write that was not possible; held: the item in its place, if it was
-    to be returned.
+    Attributes:
+        request: what DynamoDB is told.
+        condition_failed: makes what is raised when its condition fails, of the existing item.
+        returns_existing: whether that item is asked for; else it is None.
     """
 
-    def __init__(self, position: int, held: "Mapping[str, Any] | None") -> None:
-        self.position = position
-        self.held = held
-
-
-class Patience:
-    """How long a call may go on; begins now."""
-
-    def __init__(self, seconds: float, sleep: Callable[[float], None]) -> None:
-        self._deadline = time.monotonic() + seconds
-        self._longest = _FIRST_PAUSE_SECONDS
-        self._sleep = sleep
-
-    def check(self, reason: str, pause: float = 0) -> None:
-        """Raises Unavailable when there is no time for the pause."""
-        if time.monotonic() + pause > self._deadline:
-            raise Unavailable(reason)
-
-    def pause(self, reason: str) -> None:
-        """Sleep, longer each time and never in step with others ("full jitter").
-
-        Raises Unavailable when there is no time left.
-        """
-        pause = random.uniform(0, self._longest)  # noqa: S311 it keeps no secret
-        self.check(reason, pause)
-        self._sleep(pause)
-        self._longest = min(2 * self._longest, _LONGEST_PAUSE_SECONDS)
+    request: Document
+    condition_failed: "Callable[[Item | None], Exception]"
+    returns_existing: bool
 
 
 class Table:
@@ -139,57 +75,156 @@ class Table:
 
     Every call but probe() may raise Unavailable.
 
-    budget_seconds: how long a call may go on trying again after conflicts.
-    sleep: takes seconds.
-    observe: told each request's operation, and the milliseconds that it took.
+    Args:
+        client: reaches DynamoDB.
+        name: of the table.
+        deadline_seconds: how long a call of the API may take.
+        clock: the time in seconds, from any beginning.
+        sleep: takes seconds.
+        observe: told each attempt's operation, and the milliseconds that it took.
     """
 
     def __init__(
         self,
-        client: "DynamoDBClient",
+        client: Client,
         name: str,
         *,
-        budget_seconds: float = _BUDGET_SECONDS,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        observe: Callable[[str, float], None] = lambda _operation, _milliseconds: None,
+        observe: Observe = lambda _operation, _milliseconds: None,
     ) -> None:
-        self._observe = observe
         self._client = client
         self._name = name
-        self._budget_seconds = budget_seconds
+        self._deadline_seconds = deadline_seconds
+        self._clock = clock
         self._sleep = sleep
+        self._observe = observe
 
-    def patience(self) -> Patience:
-        """For one call of a client."""
-        return Patience(self._budget_seconds, self._sleep)
+    def deadline(self) -> Deadline:
+        """Begin a call of the API."""
+        return Deadline(self._deadline_seconds, clock=self._clock, sleep=self._sleep)
 
-    def get(self, key: "Item") -> "Item | None":
-        """The item, if there is one."""
-        with self._request("GetItem"):
-            answer = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)
-        return answer.get("Item")
+    def get(self, key: "Item", deadline: Deadline) -> "Item | None":
+        """Return the item, if there is one."""
+        document = {"TableName": self._name, "Key": key, "ConsistentRead": True}
+        return self._call(Request("GetItem", document, _item_or_none), deadline)
 
-    def get_all(self, keys: "Sequence[Item]", patience: Patience) -> "list[Item]":
-        """Those of the items that there are, in any order; at most 100, DynamoDB's limit."""
+    def get_all(self, keys: "Sequence[Item]", deadline: Deadline) -> "list[Item]":
+        """Return those of the items that there are, in any order; at most 100, DynamoDB's limit."""
         found: list[Item] = []
-        remaining = keys
+        remaining = list(keys)
         while remaining:
-            patience.check("slow read")
-            batch: KeysAndAttributesTypeDef = {"Keys": remaining, "ConsistentRead": True}
-            with self._request("BatchGetItem"):
-                answer = self._client.batch_get_item(RequestItems={self._name: batch})
-            found += answer["Responses"].get(self._name, [])
-            # More than 16 MB, or throttled.
-            unprocessed = answer["UnprocessedKeys"].get(self._name, {"Keys": []})
-            remaining = [dict(key) for key in unprocessed["Keys"]]
-            if remaining:
-                patience.pause("UnprocessedKeys")
+            batch = {self._name: {"Keys": remaining, "ConsistentRead": True}}
+            request = Request("BatchGetItem", {"RequestItems": batch}, self._batch)
+            items, remaining = self._call(request, deadline)
+            found += items
+            if remaining:  # more than 16 MB, or throttled
+                deadline.pause("UnprocessedKeys")
         return found
 
-    def query(self, part: Range, limit: int) -> "tuple[list[Item], Item | None]":
-        """The first items of a range, at most `limit`, and where to go on if there may be more."""
+    def query(
+        self, parts: Sequence[Range], limit: int, deadline: Deadline
+    ) -> "list[tuple[list[Item], Item | None]]":
+        """Read the beginnings of ranges.
+
+        Returns:
+            For each, its first items, at most `limit`, and where to go on if there may be more.
+        """
+        requests = [Request("Query", self._query(part, limit), _page) for part in parts]
+        return self._client.call_all(requests, deadline, self._observe)
+
+    def put(
+        self,
+        item: "Item",
+        *,
+        where: str,
+        condition_failed: "Callable[[Item | None], Exception]",
+        returns_existing: bool = False,
+        **values: str | int,
+    ) -> Write:
+        """Make a write for transact(): the item, if the one in its place, or none, fulfils `where`.
+
+        Args:
+            item: what is written.
+            where: the condition.
+            condition_failed: makes what is raised when it fails, of the existing item.
+            returns_existing: whether that item is needed; else it is None.
+            values: what `:name` means in `where`.
+        """
+        put: Document = {"TableName": self._name, "Item": item, "ConditionExpression": where}
+        if values:
+            put["ExpressionAttributeValues"] = _values(values)
+        if returns_existing:
+            put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        return Write({"Put": put}, condition_failed, returns_existing)
+
+    def delete(
+        self,
+        key: "Item",
+        *,
+        where: str,
+        condition_failed: "Callable[[Item | None], Exception]",
+        **values: str | int,
+    ) -> Write:
+        """Make a write for transact(): no item any more, if the existing one fulfils `where`."""
+        delete = {
+            "TableName": self._name,
+            "Key": key,
+            "ConditionExpression": where,
+            "ExpressionAttributeValues": _values(values),
+        }
+        return Write({"Delete": delete}, condition_failed, returns_existing=False)
+
+    def transact(self, writes: Sequence[Write], deadline: Deadline) -> None:
+        """Make all of the writes, or none. Tries again what may yet succeed.
+
+        The writes are in the order in which they decide: while another transaction holds an item,
+        what is said of those after it means nothing yet, because that one may be about to change
+        them, too.
+
+        Raises:
+            Exception: what the first write says whose condition failed.
+        """
+        document = {
+            "TransactItems": [write.request for write in writes],
+            "ClientRequestToken": str(uuid.uuid4()),
+        }
+
+        def check(error: DynamoDBError) -> None:
+            if error.code == _CANCELLED:
+                _decisive(error, writes)
+
+        request = Request("TransactWriteItems", document, lambda _document: None, check)
+        while True:
+            try:
+                return self._call(request, deadline)
+            except DynamoDBError as error:
+                if error.code == _CANCELLED:
+                    code, failure = _decisive(error, writes)
+                    if failure:
+                        raise failure from error
+                    if code not in _PASSING:
+                        raise
+                elif error.code == _IN_PROGRESS:
+                    code = error.code
+                else:
+                    raise
+            deadline.pause(code)
+
+    def probe(self, key: "Item") -> None:
+        """Raise Unavailable when the item can't be read, for whatever reason."""
+        try:
+            self.get(key, self.deadline())
+        except DynamoDBError as error:
+            raise Unavailable(error.code) from error
+
+    def _call[T](self, request: Request[T], deadline: Deadline) -> T:
+        return self._client.call(request, deadline, self._observe)
+
+    def _query(self, part: Range, limit: int) -> Document:
         name, value = part.partition
-        request: QueryInputTypeDef = {
+        request: Document = {
             "TableName": self._name,
             "Limit": limit,
             "KeyConditionExpression": f"{name} = :partition",
@@ -199,104 +234,75 @@ class Table:
         if part.index_name:
             request["IndexName"] = part.index_name
         if part.prefix:
-            request["KeyConditionExpression"] = f"{name} = :partition AND begins_with(sk, :prefix)"
-            request["ExpressionAttributeValues"] = {
-                ":partition": {"S": value},
-                ":prefix": {"S": part.prefix},
-            }
+            request["KeyConditionExpression"] += " AND begins_with(sk, :prefix)"
+            request["ExpressionAttributeValues"][":prefix"] = {"S": part.prefix}
         if part.start:
             request["ExclusiveStartKey"] = part.start
-        with self._request("Query"):
-            answer = self._client.query(**request)
-        return answer["Items"], answer.get("LastEvaluatedKey")
+        return request
 
-    def put(
-        self, item: "Item", *, where: str, returns_held: bool = False, **values: str | int
-    ) -> "TransactWriteItemTypeDef":
-        """A write for transact(): the item, if the one in its place, or none, fulfils `where`.
-
-        values: what `:name` means in `where`; returns_held: whether Refused shows the other one.
-        """
-        put: PutTypeDef = {"TableName": self._name, "Item": item, "ConditionExpression": where}
-        if values:
-            put["ExpressionAttributeValues"] = _values(values)
-        if returns_held:
-            put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        return {"Put": put}
-
-    def delete(self, key: "Item", *, where: str, **values: str | int) -> "TransactWriteItemTypeDef":
-        """A write for transact(): no item any more, if the one that is there fulfils `where`."""
-        return {
-            "Delete": {
-                "TableName": self._name,
-                "Key": key,
-                "ConditionExpression": where,
-                "ExpressionAttributeValues": _values(values),
-            }
-        }
-
-    def transact(self, writes: "Sequence[TransactWriteItemTypeDef]", patience: Patience) -> None:
-        """Make all of the writes, or none. Tries again what may yet succeed; raises Refused.
-
-        The writes are in the order in which they decide: while another transaction holds an item,
-        what is said of those after it means nothing yet, because that one may be about to change
-        them, too.
-        """
-        token = str(uuid.uuid4())
-        while True:
-            try:
-                with self._request("TransactWriteItems"):
-                    self._client.transact_write_items(
-                        TransactItems=writes, ClientRequestToken=token
-                    )
-            except self._client.exceptions.TransactionCanceledException as error:
-                reasons = error.response["CancellationReasons"]
-                codes = [str(reason.get("Code")) for reason in reasons]
-                first = next((i for i, code in enumerate(codes) if code != "None"), 0)
-                if codes[first] == _REFUSED:
-                    raise Refused(first, reasons[first].get("Item")) from error
-                if codes[first] not in _PASSING:
-                    raise
-                reason = ", ".join(codes)
-            except self._client.exceptions.TransactionInProgressException:
-                # An earlier try with this token, whose answer was lost, is still under way.
-                reason = "TransactionInProgress"
-            else:
-                return
-            patience.pause(reason)
-
-    def probe(self, key: "Item") -> None:
-        """Raises Unavailable when the item can't be read, for whatever reason."""
-        try:
-            self.get(key)
-        except sdk.ClientError as error:
-            raise Unavailable(error.response["Error"]["Code"]) from error
-        except sdk.BotoCoreError as error:
-            raise Unavailable(type(error).__name__) from error
-
-    @contextmanager
-    def _request(self, operation: str) -> Iterator[None]:
-        """Around a request: says how long it took, and what its failure means."""
-        began = time.perf_counter()
-        try:
-            yield
-        except (sdk.ClientError, *_UNREACHABLE) as error:
-            raise _translated(error) from error
-        finally:
-            self._observe(operation, (time.perf_counter() - began) * 1000)
+    def _batch(self, document: Document) -> "tuple[list[Item], list[Item]]":
+        """What a BatchGetItem found, and the keys that it didn't read."""
+        found = _object(document.get("Responses")).get(self._name, [])
+        unread = _object(document.get("UnprocessedKeys")).get(self._name, {"Keys": []})
+        return _items(found), _items(_object(unread).get("Keys"))
 
 
-def _values(values: dict[str, str | int]) -> "Item":
+def _values(values: Mapping[str, str | int]) -> "Item":
     return {
         f":{name}": {"S": value} if isinstance(value, str) else {"N": str(value)}
         for name, value in values.items()
     }
 
 
-def _translated(error: sdk.ClientError | sdk.BotoCoreError) -> Exception:
-    if not isinstance(error, sdk.ClientError):
-        return Unavailable(type(error).__name__)
-    code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]
-    if code in _THROTTLED or status["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Unavailable(code)
-    return error
+def _decisive(error: DynamoDBError, writes: Sequence[Write]) -> tuple[str, Exception | None]:
+    """Find the first reason for which a transaction was cancelled.
+
+    Returns:
+        Its code, and what its write raises if the condition failed.
+    """
+    reasons = error.document.get("CancellationReasons")
+    if not isinstance(reasons, list) or len(reasons) != len(writes):
+        raise Damaged("a cancellation without a reason for each write")
+    for write, reason in zip(writes, reasons, strict=True):
+        code = _object(reason).get("Code")
+        if not isinstance(code, str):
+            raise Damaged("a reason without a code")
+        if code == _CONDITION_FAILED:
+            existing = _item(reason.get("Item")) if write.returns_existing else None
+            return code, write.condition_failed(existing)
+        if code != "None":
+            return code, None
+    raise Damaged("a cancellation without a reason")
+
+
+def _item_or_none(document: Document) -> "Item | None":
+    return _item(document["Item"]) if "Item" in document else None
+
+
+def _page(document: Document) -> "tuple[list[Item], Item | None]":
+    last = _item(document["LastEvaluatedKey"]) if "LastEvaluatedKey" in document else None
+    return _items(document.get("Items")), last
+
+
+def _items(value: object) -> "list[Item]":
+    if not isinstance(value, list):
+        raise Damaged("no list of items")
+    return [_item(item) for item in value]
+
+
+def _item(value: object) -> "Item":
+    """Items, and keys, which are their beginnings. Deeper than that is for items.py."""
+    item = _object(value)
+    for attribute in item.values():
+        if len(_object(attribute)) != 1:
+            raise Damaged("an attribute without a type")
+    for key in ("pk", "sk"):
+        if not isinstance(item.get(key, {}).get("S"), str):
+            raise Damaged("an item without its key")
+    return item
+
+
+def _object(value: object) -> Document:
+    if not isinstance(value, dict):
+        raise Damaged("no object where one must be")
+    return value
