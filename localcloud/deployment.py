@@ -10,7 +10,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud import gaps, processes
-from localcloud.emulator import ACCOUNT, REGION, Emulator, aws_environment
+from localcloud.emulator import ACCOUNT, REGION, Emulator
 from localcloud.hotswap import the_cloud_answers
 from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
 from localcloud.processes import Interruption
@@ -106,7 +106,7 @@ class Deployment:
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,
             "CDK_DISABLE_CLI_TELEMETRY": "true",
-            **aws_environment(self._cloud.endpoint),
+            **self._cloud.variables,
         }
 
     def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
