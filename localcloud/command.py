@@ -67,7 +67,7 @@ def _own_folder() -> Iterator[Path]:
     with (LOCAL / "runs.lock").open("w") as making:
         fcntl.flock(making, fcntl.LOCK_EX)  # nobody removes what isn't locked yet
         for left in LOCAL.glob(f"{_FOLDER}*"):
-            with _locked(left) as is_ours:
+            with suppress(FileNotFoundError), _locked(left) as is_ours:
                 if is_ours:
                     shutil.rmtree(left, ignore_errors=True)
         temporary = tempfile.TemporaryDirectory(dir=LOCAL, prefix=f"{_FOLDER}{os.getpid()}-")

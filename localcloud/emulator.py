@@ -94,7 +94,8 @@ def process_of(variables: Mapping[str, str]) -> int | None:
         variables: as aws_environment() makes them.
     """
     number = get(f"{variables['AWS_ENDPOINT_URL']}/_door", variables["AWS_SESSION_TOKEN"])
-    return int(number) if number else None
+    # Another program may have the port by now.
+    return int(number) if number and number.isdecimal() else None
 
 
 def _request(method: str, url: str, key: str) -> urllib.request.Request:
