@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud import emulator
-from localcloud.emulator import API_ID, HOST
+from localcloud.emulator import API_ID
 from localcloud.progress import Failure, failures_explained
 
 _DESCRIPTION: Final = """\
@@ -23,6 +23,8 @@ Prints a fresh access token of the API: the running sandbox's, or that of a depl
 the credentials of the environment can read its user pool. For a shell: $(./scripts/token)
 """
 _SECONDS: Final = 30
+# Where the environment leads every SDK to the local cloud.
+_LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost"})
 _NO_PROXY: Final = urllib.request.ProxyHandler({})  # none could reach this machine's loopback
 
 
@@ -99,7 +101,7 @@ def of_stack(name: str, scopes: Iterable[str] = (), *, role: str | None = None) 
         cognito = session.client("cognito-idp")
         pool = cognito.describe_user_pool(UserPoolId=client.user_pool_id)
         endpoint = cognito.meta.endpoint_url
-    if f"//{HOST}:" in endpoint:  # the SDK was told of the local cloud, which has no domains
+    if urllib.parse.urlsplit(endpoint).hostname in _LOCAL_HOSTS:  # it has no domains
         return _ask(f"{endpoint}/oauth2/token", client, scopes, _NO_PROXY)
     region = client.user_pool_id.split("_")[0]
     host = f"{pool['UserPool']['Domain']}.auth.{region}.amazoncognito.com"

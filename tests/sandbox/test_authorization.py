@@ -249,13 +249,23 @@ def test_of_a_deployed_stack_it_asks_the_pools_own_domain(issuer: Issuer, folder
 
 
 @pytest.mark.parametrize(
-    "options", [[], ["--role", "arn:aws:iam::000000000000:role/UserManagementBackend-Local-Tokens"]]
+    ("host", "options"),
+    [
+        ("127.0.0.1", []),
+        ("LOCALHOST", []),
+        (
+            "127.0.0.1",
+            ["--role", "arn:aws:iam::000000000000:role/UserManagementBackend-Local-Tokens"],
+        ),
+    ],
 )
 def test_of_a_stack_on_the_local_cloud_it_asks_that(
-    cloud: httpx.Client, folder: Path, options: list[str]
+    cloud: httpx.Client, folder: Path, host: str, options: list[str]
 ) -> None:
     command = [sys.executable, "-m", "localcloud.tokens", "--stack", "UserManagementBackend-Local"]
-    environment = {**os.environ, **variables_of(folder)}
+    variables = variables_of(folder)
+    endpoint = variables["AWS_ENDPOINT_URL"].replace("127.0.0.1", host)
+    environment = {**os.environ, **variables, "AWS_ENDPOINT_URL": endpoint}
     done = subprocess.run(
         [*command, *options], check=True, cwd=ROOT, env=environment, capture_output=True, text=True
     )
@@ -402,7 +412,7 @@ def _of_stack(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
     """What is asked for a token of a stack. Its host is on the internet: nobody asks it here."""
     program = (
         "import sys; from localcloud import tokens; "
-        "tokens.HOST = 'not the local cloud'; "
+        "tokens._LOCAL_HOSTS = frozenset(); "
         "tokens._ask = lambda url, client, *_: ' '.join((url, client.id, client.secret)); "
         "sys.argv[1:] = ['--stack', sys.argv[1]]; tokens.main()"
     )

@@ -28,7 +28,7 @@ FROM_A_PAGE = [
     # An image's request in Safari before 16.4.
     {"User-Agent": "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 Version/16.3 Safari/605.1.15"},
 ]
-# What the emulator takes for a signature, and the names of credentials that it gives to functions.
+# What the emulator takes for a signature.
 _QUERY = f"X-Amz-Signature=x&X-Amz-Credential=test/{SCOPE}/lambda/aws4_request"
 WITHOUT_THE_KEY = [
     ("POST", "/", LIST_TABLES),
