@@ -53,7 +53,7 @@ def _measure(clone: Path) -> Iterator[Row]:
     yield _starts(clone, port, 3, "`./scripts/sandbox --fresh`", 15, "--fresh")
     yield _starts(clone, port, 3, "`./scripts/sandbox`", 15)
     with _serving(clone, port) as (_, output):
-        headers = _with_token(clone, port)
+        headers = _with_token(clone)
         yield _row(
             5,
             "an edit of a message, to the changed answer",
@@ -110,16 +110,17 @@ def _serving(clone: Path, port: int, *options: str) -> Iterator[tuple[str, IO[st
             if not line:
                 raise RuntimeError(f"The sandbox did not start:\n{said}")
         try:
-            httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
+            httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).raise_for_status()
             yield said, process.stderr
         finally:
             process.send_signal(signal.SIGINT)
             process.stderr.read()
 
 
-def _with_token(clone: Path, port: int) -> dict[str, str]:
-    command = ["./scripts/token", "--port", str(port)]
-    token = subprocess.run(command, check=True, cwd=clone, capture_output=True, text=True).stdout
+def _with_token(clone: Path) -> dict[str, str]:
+    token = subprocess.run(
+        ["./scripts/token"], check=True, cwd=clone, capture_output=True, text=True
+    ).stdout
     return {"Authorization": f"Bearer {token.strip()}"}
 
 
@@ -129,7 +130,8 @@ def _message(clone: Path, port: int, headers: dict[str, str], run: int) -> str:
     errors.write_text(
         errors.read_text().replace(f"no user with this {was}", f"no user with this {now}")
     )
-    while now not in httpx.get(f"http://127.0.0.1:{port}/users/nobody", headers=headers).text:
+    url = f"http://127.0.0.1:{port}/users/nobody"
+    while now not in httpx.get(url, headers=headers, trust_env=False).text:
         time.sleep(0.02)
     return "notice, build, upload, start of the new version"
 

@@ -1,5 +1,6 @@
 """Runs a command against an empty sandbox of its own."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -42,10 +43,8 @@ def run(
     if not shutil.which(command[0]):
         say(f"{command[0]!r} is no command that can be run: correct it, or make it executable.")
         return _NOT_FOUND
-    _remove_what_the_killed_left()
-    prefix = f"{_FOLDER}{os.getpid()}-"
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=LOCAL, prefix=prefix)))
+        folder = stack.enter_context(_own_folder())
         cloud = Emulator(folder, emulator.free_port(), enforces_iam=enforces_iam)
         stack.callback(cloud.stop)
         start(cloud, folder, interruption, environment=environment)
@@ -69,13 +68,40 @@ def _token(endpoint: str) -> str:
         raise
 
 
-def _remove_what_the_killed_left() -> None:
-    for folder in LOCAL.glob(f"{_FOLDER}*"):
-        process = int(folder.name.removeprefix(_FOLDER).split("-")[0])
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """Yield an empty folder, and remove those of runs that were killed.
+
+    A run locks its folder, and the system lets go of that however the run ends. The number of a
+    process would say less: another container on this checkout has numbers of its own.
+    """
+    with (LOCAL / "runs.lock").open("w") as making:
+        fcntl.flock(making, fcntl.LOCK_EX)  # nobody removes what isn't locked yet
+        for left in LOCAL.glob(f"{_FOLDER}*"):
+            with suppress(FileNotFoundError), _locked(left) as is_ours:
+                if is_ours:
+                    shutil.rmtree(left, ignore_errors=True)
+        temporary = tempfile.TemporaryDirectory(dir=LOCAL, prefix=f"{_FOLDER}{os.getpid()}-")
+        own = ExitStack()
+        folder = Path(own.enter_context(temporary))
+        own.enter_context(_locked(folder))
+    with own:
+        yield folder
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Lock the folder, unless somebody else has; yields whether it is locked now."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        is_ours = True
         try:
-            os.kill(process, 0)
-        except (ProcessLookupError, PermissionError):  # or its number is another user's by now
-            shutil.rmtree(folder, ignore_errors=True)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            is_ours = False
+        yield is_ours
+    finally:
+        os.close(descriptor)
 
 
 def _run_command(

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud import gaps, processes
-from localcloud.emulator import ACCOUNT, REGION, Emulator, aws_environment
+from localcloud.emulator import ACCOUNT, REGION, Emulator
 from localcloud.environment import CDK_SETTINGS
 from localcloud.hotswap import the_cloud_answers
 from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
@@ -109,7 +109,7 @@ class Deployment:
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,
             **CDK_SETTINGS,
-            **aws_environment(self._cloud.endpoint),
+            **self._cloud.variables,
         }
 
     def _start(self, arguments: list[str]) -> subprocess.Popen[bytes]:

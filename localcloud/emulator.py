@@ -4,20 +4,22 @@ import http.client
 import os
 import random
 import re
+import secrets
+import shlex
 import shutil
 import socket
 import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 from localcloud import processes
-from localcloud.install import EMULATOR_PYTHON, ROOT
+from localcloud.install import EMULATOR_PYTHON, LOCAL, ROOT
 from localcloud.processes import Interruption
 from localcloud.progress import Failure
 
@@ -25,6 +27,8 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 8787
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
+# What the sandbox that serves keeps.
+FOLDER = LOCAL / "sandbox"
 # Whose door leads to the API: constants.LOCAL has the API made with this id.
 API_ID: Final = "5e7ca11e"
 
@@ -36,6 +40,7 @@ _START_SECONDS: Final = 300.0
 # What it logs: see emulator_process/durability.py.
 _UNREADABLE: Final = "The kept data can't be read"
 _RESTORED: Final = re.compile(r"Journal: (\d+) writes were restored, (\d+) were refused")
+_VARIABLES: Final = "aws.env"
 _CHECKPOINT_SECONDS: Final = 300.0
 # No proxy: it could not reach this machine's loopback.
 _HTTP: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -44,6 +49,12 @@ _HTTP: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # None that the system may give away before its server listens there: for connections, and for
 # servers that leave the choice to it, Linux takes those from 32768, macOS those from 49152.
 _PORTS: Final = range(10_000, 32_768)
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder, unless it is there, and let no other user in: it holds users and secrets."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
 
 
 def free_port() -> int:
@@ -56,39 +67,84 @@ def free_port() -> int:
 
 
 def require_free(port: int) -> None:
-    """Raises Failure when somebody listens on this port of the loopback."""
+    """Make sure that this port of the loopback can be listened on.
+
+    Raises:
+        Failure: it can't.
+    """
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
             raise Failure(
                 f"Port {port} is taken by another program: stop it, or choose one with --port."
             )
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the emulator does
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise Failure(
+                f"Port {port} can't be used ({error.strerror}): choose another one with --port."
+            ) from None
 
 
-def get(url: str) -> str | None:
-    """What a GET of the URL is answered with, or None when it isn't answered with success."""
+def get(url: str, key: str = "") -> str | None:
+    """Return the body of the response to a GET, or None unless that is a success."""
     try:
-        with _HTTP.open(url, timeout=10) as answer:
-            return str(answer.read().decode()) if answer.status == HTTPStatus.OK else None
+        with _HTTP.open(_request("GET", url, key), timeout=10) as response:
+            return str(response.read().decode()) if response.status == HTTPStatus.OK else None
     except (OSError, http.client.HTTPException):
         return None
 
 
-def _post(url: str) -> None:
-    """Make a POST to the URL. Raises OSError or HTTPException unless it succeeds."""
-    request = urllib.request.Request(url, method="POST")  # noqa: S310 the loopback's
-    with _HTTP.open(request, timeout=_CHECKPOINT_SECONDS):
-        pass
+def process_of(variables: Mapping[str, str]) -> int | None:
+    """Return the number of the emulator's process, or None when none responds to these variables.
+
+    Args:
+        variables: as aws_environment() makes them.
+    """
+    number = get(f"{variables['AWS_ENDPOINT_URL']}/_door", variables["AWS_SESSION_TOKEN"])
+    # Another program may have the port by now.
+    return int(number) if number and number.isdecimal() else None
 
 
-def use(endpoint: str) -> None:
-    """Have every SDK, in this process and in what it starts, find the emulator and nothing else."""
+def _request(method: str, url: str, key: str) -> urllib.request.Request:
+    headers = {"X-Amz-Security-Token": key}
+    return urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 the loopback's
+
+
+def running() -> dict[str, str]:
+    """Return the variables for the sandbox that serves, which it has written into its folder.
+
+    Raises:
+        Failure: none serves.
+    """
+    with suppress(FileNotFoundError):
+        lines = (FOLDER / _VARIABLES).read_text().splitlines()
+        words = [shlex.split(line)[1] for line in lines if line.startswith("export ")]
+        variables = dict(word.split("=", 1) for word in words)
+        if process_of(variables):
+            return variables
+    raise Failure("No sandbox of this checkout runs: start ./scripts/sandbox in another terminal.")
+
+
+def use(variables: Mapping[str, str]) -> None:
+    """Have every SDK, in this process and in what it starts, find the emulator and nothing else.
+
+    Args:
+        variables: as aws_environment() makes them.
+    """
     for name in [name for name in os.environ if name.startswith(("AWS_", "CDK_"))]:
         del os.environ[name]
-    os.environ.update(aws_environment(endpoint))
+    os.environ.update(variables)
 
 
-def aws_environment(endpoint: str) -> dict[str, str]:
-    """The variables with which every AWS SDK and tool talks to the emulator, and to it alone."""
+def aws_environment(endpoint: str, key: str) -> dict[str, str]:
+    """Return the variables with which every AWS SDK and tool talks to the emulator alone.
+
+    Args:
+        endpoint: the emulator's address.
+        key: opens its door.
+    """
     kept = [os.environ.get("NO_PROXY"), os.environ.get("no_proxy")]
     no_proxy = ",".join(filter(None, [*kept, HOST, "localhost"]))
     return {
@@ -96,6 +152,7 @@ def aws_environment(endpoint: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL_S3": endpoint,  # makes the CDK CLI put bucket names into the path
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_SESSION_TOKEN": key,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         # Nothing that the user's files or the machine could add.
@@ -110,7 +167,7 @@ def aws_environment(endpoint: str) -> dict[str, str]:
 class Emulator:
     """One emulator, and the folder that holds its data, its log and its temporary files.
 
-    `endpoint` is its address, and the API's.
+    `endpoint` is its address, and the API's; `variables` lead every SDK and tool to it.
     is_kept: whether what it holds is kept for the next one that has the folder.
     show: gets each line that reports an event (emulator_process); without it the log does.
     enforces_iam: whether it refuses what the policies don't permit a role; else all is permitted.
@@ -127,6 +184,8 @@ class Emulator:
     ) -> None:
         self.enforces_iam = enforces_iam
         self.endpoint = f"http://{HOST}:{port}"
+        self._key = secrets.token_urlsafe()
+        self.variables = aws_environment(self.endpoint, self._key)
         self._log = folder / "emulator.log"
         self._folder = folder
         self._port = port
@@ -136,10 +195,12 @@ class Emulator:
 
     def start(self, interruption: Interruption) -> None:
         """Return when it answers. Raises Failure, or Interrupted; then call stop() all the same."""
+        make_private(self._folder)
         temporary = self._folder / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+        temporary.mkdir()
         self._log.unlink(missing_ok=True)
+        self._write_variables()
         self._process = processes.start(
             [str(EMULATOR_PYTHON), "-I", "-c", _MAIN],
             self._environment(temporary),
@@ -151,7 +212,7 @@ class Emulator:
         if self._show:
             threading.Thread(target=self._show_all, args=[self._show], daemon=True).start()
         deadline = time.monotonic() + _START_SECONDS
-        process = str(self._process.pid)
+        process = self._process.pid
 
         def is_ready() -> bool:
             if self.has_ended():
@@ -160,9 +221,18 @@ class Emulator:
             if self.has_ended() or time.monotonic() > deadline:
                 raise Failure("The local cloud did not start; its log is above.", self.read_log())
             # Another program may have taken the port meanwhile, another checkout's cloud even.
-            return get(f"{self.endpoint}/_door") == process
+            return process_of(self.variables) == process
 
         interruption.wait_until(is_ready)
+
+    def _write_variables(self) -> None:
+        """Write what a shell reads in, and running(); nobody else may read it."""
+        path = self._folder / _VARIABLES
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write("unset AWS_PROFILE AWS_DEFAULT_PROFILE\n")
+            for name, value in self.variables.items():
+                file.write(f"export {shlex.quote(f'{name}={value}')}\n")
 
     def _require_readable(self) -> None:
         if _UNREADABLE in self.read_log():
@@ -186,7 +256,8 @@ class Emulator:
     def checkpoint(self) -> None:
         """Have all that it holds kept, however it ends. Raises Failure; it goes on all the same."""
         try:
-            _post(f"{self.endpoint}/_checkpoint")
+            request = _request("POST", f"{self.endpoint}/_checkpoint", self._key)
+            _HTTP.open(request, timeout=_CHECKPOINT_SECONDS).close()
         except (OSError, http.client.HTTPException) as error:
             raise Failure(
                 f"The local cloud can't keep what was deployed ({error}); its log is above.",
@@ -203,6 +274,7 @@ class Emulator:
             return True
         saved = processes.stop_session(self._process) and self._process.returncode == 0
         shutil.rmtree(self._folder / "tmp", ignore_errors=True)
+        (self._folder / _VARIABLES).unlink(missing_ok=True)
         return saved
 
     def read_log(self) -> str:
@@ -219,6 +291,7 @@ class Emulator:
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(self._port),
             "AUTH": str(self.enforces_iam),
+            "AWS_SESSION_TOKEN": self._key,
             # A breakpoint() is for ./scripts/invoke: where a function runs, nobody could answer it.
             "PYTHONBREAKPOINT": "0",
             "IOT_MTLS_ENABLED": "0",  # would listen on all interfaces

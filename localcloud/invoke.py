@@ -4,15 +4,19 @@ import argparse
 import importlib
 import json
 import os
+import re
 import sys
+from collections.abc import Collection
+from typing import Any
+from urllib.parse import unquote
 
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from localcloud.emulator import HOST, PORT, get, use
+from localcloud import emulator
 from localcloud.events import event
-from localcloud.hotswap import RUNTIME, function_of_the_api, the_cloud_answers
-from localcloud.progress import Failure, explain, say
+from localcloud.hotswap import RUNTIME, function_of_the_api, routes, the_cloud_answers
+from localcloud.progress import failures_explained, say
 
 _DESCRIPTION = """\
 Answers one request by the checkout's code, in a process of its own that a debugger can stop:
@@ -31,29 +35,48 @@ def main() -> None:
     parser.add_argument("method", help="such as PATCH", metavar="METHOD")
     parser.add_argument("path", help="such as /users/jane or /users?limit=5", metavar="PATH")
     parser.add_argument("body", nargs="?", help="JSON", metavar="BODY")
-    parser.add_argument("--port", type=int, default=PORT, help="the sandbox's", metavar="N")
     arguments = parser.parse_args()
-    endpoint = f"http://{HOST}:{arguments.port}"
-    if get(f"{endpoint}/_door") is None:
-        say(
-            f"No sandbox answers on port {arguments.port}: start ./scripts/sandbox in another "
-            "terminal, or name its port with --port."
-        )
-        sys.exit(1)
-    use(endpoint)
-    try:
+    with failures_explained():
+        emulator.use(emulator.running())
+        keys = {route["RouteKey"] for route in routes()}
         with the_cloud_answers():
             os.environ.update(_variables())
-    except Failure as failure:
-        explain(failure)
-        sys.exit(1)
     sys.path.insert(0, str(RUNTIME))
     handler = importlib.import_module("lambda_function").handler
-    path, _, query = arguments.path.partition("?")
-    request = event(arguments.method.upper(), path, query=query, raw=arguments.body)
-    answer = handler(request, LambdaContext())
-    say(json.dumps({name: answer[name] for name in ("statusCode", "headers")}, indent=2))
-    print(answer["body"])  # noqa: T201 it is the output
+    request = request_event(arguments.method, arguments.path, arguments.body, keys)
+    response = handler(request, LambdaContext())
+    say(json.dumps({name: response[name] for name in ("statusCode", "headers")}, indent=2))
+    with failures_explained():
+        print(response["body"], flush=True)  # noqa: T201 it is the output
+
+
+def request_event(
+    method: str, target: str, body: str | None, route_keys: Collection[str]
+) -> dict[str, Any]:
+    """Return the event that the gateway makes of a request.
+
+    Args:
+        method: as the client writes it.
+        target: the path and the query, percent-encoded.
+        body: as the client sends it, if there is one.
+        route_keys: of the deployed API.
+    """
+    path, _, query = target.partition("?")
+    decoded = unquote(path)
+    result = event(method, decoded, query=query, raw=body)
+    # AWS decodes twice what it reports as the path, and cuts it at a question mark.
+    reported = unquote(decoded).partition("?")[0]
+    result["rawPath"] = result["requestContext"]["http"]["path"] = reported
+    result.pop("pathParameters", None)
+    result["routeKey"] = result["requestContext"]["routeKey"] = "$default"
+    for key in sorted(route_keys, key=lambda key: key.count("{")):  # the most exact one wins
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(key))
+        if found := re.fullmatch(pattern, f"{method} {decoded}"):
+            result["routeKey"] = result["requestContext"]["routeKey"] = key
+            if parameters := found.groupdict():
+                result["pathParameters"] = parameters
+            break
+    return result
 
 
 def _variables() -> dict[str, str]:

@@ -71,6 +71,7 @@ def start(
             stdout=output if stdout is None else stdout,
             stderr=output,
             start_new_session=True,
+            umask=0o077,  # what the local cloud and its functions write holds users and secrets
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -44,6 +45,45 @@ def say(text: str, end: str = "\n") -> None:
     except OSError:
         # Nobody reads any more, the terminal was closed; what has to be cleaned up still has to be.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+# What a person can do about a failure of the system.
+_REMEDIES = {
+    errno.EACCES: "give yourself the permission, or use a checkout that is your own.",
+    errno.EDQUOT: "make room on the disk.",
+    errno.EFBIG: "raise the limit on a file's size (ulimit -f).",
+    errno.EMFILE: "raise the limit on open files (ulimit -n).",
+    errno.ENFILE: "end programs that hold files open.",
+    errno.ENOMEM: "end programs that hold memory.",
+    errno.EAGAIN: "end programs, or raise the limit on processes (ulimit -u).",
+    errno.ENOSPC: "make room on the disk.",
+    errno.EPERM: "give yourself the permission, or use a checkout that is your own.",
+    errno.EROFS: "use a checkout on a file system that can be written.",
+}
+
+
+@contextmanager
+def failures_explained() -> Iterator[None]:
+    """End the program with a sentence and status 1 when something fails that a person can mend.
+
+    What the system refuses for another reason is a bug, and keeps its traceback.
+    """
+    try:
+        yield
+    except Failure as failure:
+        explain(failure)
+    except BrokenPipeError:
+        # Nobody reads the output any more, and nothing of it may be written at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0)
+        if remedy is None:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        explain(Failure(f"{error.strerror}{where}: {remedy}"))
+    else:
+        return
+    sys.exit(1)
 
 
 def explain(failure: Failure) -> None:

@@ -8,7 +8,7 @@ from localcloud.command import run
 from localcloud.deployment import LOCAL_ENVIRONMENT
 from localcloud.emulator import PORT
 from localcloud.processes import Interrupted, Interruption
-from localcloud.progress import Failure, explain, say
+from localcloud.progress import failures_explained, say
 from localcloud.serving import serve
 
 _DESCRIPTION: Final = """\
@@ -29,18 +29,16 @@ def main() -> None:
     arguments, command = _parse(sys.argv[1:])
     interruption = Interruption()
     try:
-        if command:
-            status = run(
-                command,
-                interruption,
-                environment=arguments.environment,
-                enforces_iam=arguments.enforce_iam,
-            )
-            sys.exit(status)
-        sys.exit(serve(arguments.port or PORT, interruption, fresh=arguments.fresh))
-    except Failure as failure:
-        explain(failure)
-        sys.exit(1)
+        with failures_explained():
+            if command:
+                status = run(
+                    command,
+                    interruption,
+                    environment=arguments.environment,
+                    enforces_iam=arguments.enforce_iam,
+                )
+                sys.exit(status)
+            sys.exit(serve(arguments.port or PORT, interruption, fresh=arguments.fresh))
     except Interrupted as interrupted:
         say("\nStopped.")
         sys.exit(interrupted.status)

@@ -12,15 +12,12 @@ from typing import Final
 
 from localcloud import emulator
 from localcloud.activity import Activity
-from localcloud.emulator import PORT, Emulator
+from localcloud.emulator import Emulator
 from localcloud.hotswap import routes
-from localcloud.install import LOCAL
 from localcloud.live import LiveEdits, Watch
 from localcloud.processes import Interrupted, Interruption
 from localcloud.progress import Failure, say
 from localcloud.starting import start
-
-FOLDER = LOCAL / "sandbox"
 
 _LOST: Final = (
     "Every user is kept; what else was changed in it by hand since the last deployment is lost."
@@ -33,24 +30,25 @@ def serve(port: int, interruption: Interruption, *, fresh: bool) -> int:
     fresh: begin without users.
     """
     started = time.monotonic()
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    folder = emulator.FOLDER
+    emulator.make_private(folder)
     with ExitStack() as stack:
-        stack.enter_context(_only_one(FOLDER / "lock", port))
+        stack.enter_context(_only_one(folder / "lock", port))
         emulator.require_free(port)
         if fresh:
             for path in ("state", "s3"):
-                shutil.rmtree(FOLDER / path, ignore_errors=True)
+                shutil.rmtree(folder / path, ignore_errors=True)
         activity, watch = Activity(), Watch()
-        cloud = Emulator(FOLDER, port, is_kept=True, show=activity.show)
+        cloud = Emulator(folder, port, is_kept=True, show=activity.show)
         stack.callback(_stop_and_say, cloud)
-        deployment, hotswap = start(cloud, FOLDER, interruption)
+        deployment, hotswap = start(cloud, folder, interruption)
 
         def deployed() -> None:
             activity.know(route["RouteKey"] for route in routes())
             cloud.checkpoint()
 
         deployed()
-        _welcome(cloud.endpoint, port, time.monotonic() - started)
+        _welcome(cloud.endpoint, time.monotonic() - started)
         activity.begin()
         edits = LiveEdits(cloud, deployment, hotswap, deployed)
         try:
@@ -81,20 +79,19 @@ def _stop_and_say(cloud: Emulator) -> None:
     say(" the users are kept for the next start.")
 
 
-def _welcome(endpoint: str, port: int, seconds: float) -> None:
+def _welcome(endpoint: str, seconds: float) -> None:
     user = f"jane-{secrets.token_hex(2)}"  # so that the line works each time
-    token = "./scripts/token" if port == PORT else f"./scripts/token --port {port}"
     say(
         f"""Ready after {seconds:.1f} s: {endpoint}
 
 Create a user:
 
   curl -i {endpoint}/users -H 'Content-Type: application/json' \\
-    -H "Authorization: Bearer $({token})" \\
+    -H "Authorization: Bearer $(./scripts/token)" \\
     -d '{{"username": "{user}", "email": "{user}@example.com"}}'
 
 Read and try the API in a browser: {endpoint}/docs
-Its field for a token takes what {token} prints.
+Its field for a token takes what ./scripts/token prints.
 
 Ctrl-C stops it and keeps the users."""
     )

@@ -22,7 +22,7 @@ def start(
     environment: str = LOCAL_ENVIRONMENT,
 ) -> tuple[Deployment, Hotswap]:
     """Start the cloud, deploy the environment to it, and wait until the API answers."""
-    emulator.use(cloud.endpoint)
+    emulator.use(cloud.variables)
     deployment = Deployment(folder, cloud, environment)
     try:
         # Synthesizing takes longest and needs no cloud: it goes on beside the next two steps.

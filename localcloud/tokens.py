@@ -4,7 +4,6 @@ import argparse
 import base64
 import http.client
 import json
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -15,14 +14,17 @@ from typing import Any, Final, NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud.emulator import API_ID, HOST, PORT, get, use
-from localcloud.progress import Failure, explain
+from localcloud import emulator
+from localcloud.emulator import API_ID
+from localcloud.progress import Failure, failures_explained
 
 _DESCRIPTION: Final = """\
 Prints a fresh access token of the API: the running sandbox's, or that of a deployed stack, for whom
 the credentials of the environment can read its user pool. For a shell: $(./scripts/token)
 """
 _SECONDS: Final = 120
+# Where the environment leads every SDK to the local cloud.
+_LOCAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost"})
 _NO_PROXY: Final = urllib.request.ProxyHandler({})  # none could reach this machine's loopback
 
 
@@ -45,9 +47,7 @@ def main() -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--port", type=int, default=PORT, help="the sandbox's", metavar="N")
-    where.add_argument("--stack", help="a stack that is deployed", metavar="NAME")
+    parser.add_argument("--stack", help="a stack that is deployed", metavar="NAME")
     parser.add_argument(
         "--role",
         help="with --stack: take this role, such as the stack's that lets another account do so",
@@ -62,15 +62,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.role and not arguments.stack:
         parser.error("--role is for a --stack")
-    try:
+    with failures_explained():
         if arguments.stack:
             token = of_stack(arguments.stack, arguments.scope, role=arguments.role)
         else:
-            token = _of_running_sandbox(arguments.port, arguments.scope)
-    except Failure as failure:
-        explain(failure)
-        sys.exit(1)
-    print(token)  # noqa: T201 it is the output
+            token = _of_running_sandbox(arguments.scope)
+        print(token, flush=True)  # noqa: T201 it is the output
 
 
 def of_sandbox(endpoint: str, scopes: Iterable[str] = ()) -> str:
@@ -104,7 +101,7 @@ def of_stack(name: str, scopes: Iterable[str] = (), *, role: str | None = None) 
         cognito = session.client("cognito-idp")
         pool = cognito.describe_user_pool(UserPoolId=client.user_pool_id)
         endpoint = cognito.meta.endpoint_url
-    if f"//{HOST}:" in endpoint:  # the SDK was told of the local cloud, which has no domains
+    if urllib.parse.urlsplit(endpoint).hostname in _LOCAL_HOSTS:  # it has no domains
         return _ask(f"{endpoint}/oauth2/token", client, scopes, _NO_PROXY)
     region = client.user_pool_id.split("_")[0]
     host = f"{pool['UserPool']['Domain']}.auth.{region}.amazoncognito.com"
@@ -122,15 +119,10 @@ def _session(role: str | None) -> boto3.Session:
     )
 
 
-def _of_running_sandbox(port: int, scopes: Iterable[str]) -> str:
-    endpoint = f"http://{HOST}:{port}"
-    if get(f"{endpoint}/_door") is None:
-        raise Failure(
-            f"No sandbox answers on port {port}: start ./scripts/sandbox in another terminal, "
-            "or name its port with --port."
-        )
-    use(endpoint)
-    return of_sandbox(endpoint, scopes)
+def _of_running_sandbox(scopes: Iterable[str]) -> str:
+    variables = emulator.running()
+    emulator.use(variables)
+    return of_sandbox(variables["AWS_ENDPOINT_URL"], scopes)
 
 
 def _client(session: boto3.Session, api_id: str) -> _Client:

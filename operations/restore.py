@@ -13,7 +13,7 @@ import boto3
 from backend.database.infrastructure import STATUS_INDEX, TIME_TO_LIVE
 from constants import ENVIRONMENTS, LOCAL, Environment
 from localcloud import emulator
-from localcloud.progress import Failure, explain, say
+from localcloud.progress import Failure, failures_explained, say
 from operations import tables
 from operations.tables import Backup, PointInTime, Settings
 
@@ -34,10 +34,8 @@ def main() -> None:
     arguments = _parse(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        _restore(arguments)
-    except Failure as failure:
-        explain(failure)
-        sys.exit(1)
+        with failures_explained():
+            _restore(arguments)
     except KeyboardInterrupt:
         say("\nStopped. AWS goes on: run the same command again, which goes on from there.")
         sys.exit(128 + signal.SIGINT)
@@ -68,7 +66,6 @@ def _parse(words: list[str]) -> argparse.Namespace:
         help="the table to restore; without it the one that the stack uses",
     )
     parser.add_argument("--stack", metavar="NAME", help="another name than the environment's own")
-    parser.add_argument("--port", type=int, default=emulator.PORT, help="the sandbox's")
     arguments = parser.parse_args(words)
     if arguments.backup and _OF_AWS_BACKUP.match(arguments.backup):
         parser.error(
@@ -81,7 +78,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
 def _restore(arguments: argparse.Namespace) -> None:
     record = ENVIRONMENTS[arguments.environment]
     with tables.dynamodb_answers():  # which needs a region, too
-        session = _session(record, arguments.port)
+        session = _session(record)
         client = session.client("dynamodb")
     source = arguments.source
     if source is None:
@@ -97,15 +94,9 @@ def _restore(arguments: argparse.Namespace) -> None:
     _say_what_is_next(arguments.environment, record, source, arguments.to)
 
 
-def _session(record: Environment, port: int) -> Any:
+def _session(record: Environment) -> Any:
     if record is LOCAL:
-        endpoint = f"http://{emulator.HOST}:{port}"
-        if emulator.get(f"{endpoint}/_door") is None:
-            raise Failure(
-                f"No sandbox answers on port {port}: start ./scripts/sandbox in another terminal, "
-                "or name its port with --port."
-            )
-        emulator.use(endpoint)
+        emulator.use(emulator.running())
         return boto3.Session()
     if record.target is None:
         return boto3.Session()

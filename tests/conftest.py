@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,6 +12,16 @@ from tests.dynamodb_local import started_engine
 
 # As the scripts do: a hook's GIT_DIR, or a shell's NODE_OPTIONS, must not reach what tests start.
 environment.enter()
+
+# No proxy reaches this machine's loopback. httpx, for all that, wants to understand each that is
+# set: its clients ignore them where the API is here.
+_LOOPBACK = ("127.0.0.1", "localhost")
+_PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+
+
+def pytest_configure() -> None:
+    given = (os.environ.get(name) for name in ("NO_PROXY", "no_proxy"))
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, [*given, *_LOOPBACK]))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,7 +37,12 @@ def is_long(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def endpoint() -> str:
     """The address of a deployed API."""
-    return _variable("API_ENDPOINT")
+    url = _variable("API_ENDPOINT")
+    if urlsplit(url).hostname in _LOOPBACK:
+        for name in _PROXIES:
+            os.environ.pop(name, None)
+            os.environ.pop(name.lower(), None)
+    return url
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import ministack.app  # type: ignore[import-not-found]  # is in the emulator's environment
+from ministack.core import lambda_runtime  # type: ignore[import-not-found]
 from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
 from localcloud.emulator_process.door import Report, behind_door
@@ -27,15 +28,38 @@ _WAITING_EVENTS: Final = 1_000
 
 
 def main(api_id: str) -> None:
-    """Serve until the end; api_id is the API that the door leads to."""
+    """Serve until the end; api_id is the API that the door leads to.
+
+    The key that opens the door comes in the environment, which no other user can read. As the
+    session token there, it is also what the emulator gives to the functions that it runs.
+    """
+    key = os.environ["AWS_SESSION_TOKEN"]
+    _make_credentials_unpredictable(key)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     report = _start_reporting()
     _report_invocations(report)
     app = ministack.app.app
     if ministack.app.PERSIST_STATE:
         app = durable(app, Path(os.environ["STATE_DIR"]))
-    ministack.app.app = behind_door(app, report, port=os.environ["GATEWAY_PORT"], api_id=api_id)
+    ministack.app.app = behind_door(
+        app, report, port=os.environ["GATEWAY_PORT"], api_id=api_id, key=key
+    )
     ministack.app.main()
+
+
+def _make_credentials_unpredictable(key: str) -> None:
+    """Have nobody compute a function's credentials where IAM is enforced.
+
+    There, the emulator derives them from the names of the function and its role.
+    """
+    derive = lambda_runtime.execution_credentials
+
+    def derive_with_key(config: dict[str, Any]) -> dict[str, str]:
+        secret_name = f"{config['FunctionArn']}:{key}"
+        credentials: dict[str, str] = derive({**config, "FunctionArn": secret_name})
+        return credentials
+
+    replace(lambda_runtime, "execution_credentials", value=derive_with_key)
 
 
 def _stop_with_parent() -> None:

@@ -12,9 +12,8 @@ import boto3
 import httpx
 import pytest
 
-from localcloud import emulator
 from tests.sandbox.checkout import Checkout
-from tests.sandbox.conftest import ROOT
+from tests.sandbox.conftest import variables_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -43,14 +42,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.fixture
 def dynamodb(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> "DynamoDBClient":
-    for name, value in emulator.aws_environment(f"http://127.0.0.1:{checkout.port}").items():
+    for name, value in variables_of(checkout.folder / ".local" / "sandbox").items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     return boto3.client("dynamodb")
 
 
 def restore(checkout: Checkout, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(ROOT / "scripts/restore"), "local", "--port", str(checkout.port), *arguments]
+    command = [*checkout.command("operations.restore"), "local", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
 
 

@@ -49,14 +49,14 @@ class Checkout:
 
     def start(self) -> None:
         arguments = ["--port", str(self.port)]
-        self.sandbox = Sandbox(self.folder, arguments, command=self.command("sandbox"))
+        self.sandbox = Sandbox(self.folder, arguments, command=self.command("localcloud.sandbox"))
         self.sandbox.read_until("Ctrl-C stops it")
-        self._token = with_token(self.port)
+        self._token = with_token(self.folder / ".local" / "sandbox")
 
     def command(self, module: str) -> list[str]:
-        """What runs a module of localcloud, as the scripts do."""
+        """What runs a module, as the scripts do."""
         program = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-        program += f"from localcloud.{module} import main; main()"
+        program += f"from {module} import main; main()"
         return [sys.executable, "-I", "-c", program, str(self.folder)]
 
     def write(self, path: Path, text: str) -> str:
@@ -97,4 +97,4 @@ class Checkout:
         """Send a request with a token."""
         url = f"http://127.0.0.1:{self.port}{path}"
         fields = {**self._token, **(headers or {})}
-        return httpx.request(method, url, headers=fields, timeout=120, **options)
+        return httpx.request(method, url, headers=fields, timeout=120, trust_env=False, **options)

@@ -4,16 +4,20 @@ import json
 import os
 import queue
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import boto3
 import httpx
 import psutil
 import pytest
+from botocore.config import Config
 
 from localcloud import emulator
 from localcloud.deployment import Deployment
@@ -28,18 +32,19 @@ _STOP_SECONDS = 300
 # ./scripts/sandbox keeps its data in one folder of the checkout; a test must not touch it.
 _ELSEWHERE = """
 import sys, pathlib
-from localcloud import deployment, sandbox, serving
-serving.FOLDER = pathlib.Path(sys.argv.pop(1))
+from localcloud import deployment, emulator, invoke, sandbox, tokens
+emulator.FOLDER = pathlib.Path(sys.argv.pop(1))
 deployment.ROOT = pathlib.Path(sys.argv.pop(1))
-sandbox.main()
 """
+_SANDBOX = f"{_ELSEWHERE}sandbox.main()"
+_TOKEN = f"{_ELSEWHERE}tokens.main()"
+_INVOKE = f"{_ELSEWHERE}invoke.main()"
 
 
 def run_elsewhere(folder: Path, *arguments: str) -> None:
     """Become a sandbox with its data in the folder."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", _ELSEWHERE, str(folder), str(ROOT), *arguments]
-    os.execve(sys.executable, command, environment)  # noqa: S606
+    os.execve(sys.executable, sandbox_command(folder, *arguments), environment)  # noqa: S606
 
 
 class Sandbox:
@@ -52,7 +57,7 @@ class Sandbox:
         environment = options.get("environment", os.environ)
         assert isinstance(environment, Mapping)
         app = options.get("app", ROOT)
-        command = options.get("command", [sys.executable, "-c", _ELSEWHERE, str(folder), str(app)])
+        command = options.get("command", [sys.executable, "-c", _SANDBOX, str(folder), str(app)])
         assert isinstance(command, list)
         self.process = subprocess.Popen(
             [*command, *arguments],
@@ -113,17 +118,56 @@ class Sandbox:
         return [" ".join(process.cmdline()) for process in alive]
 
 
-def token_of(port: int | None, *options: str) -> str:
+def token_command(folder: Path, *options: str) -> list[str]:
+    """What runs ./scripts/token for the sandbox that keeps its data in the folder."""
+    return [sys.executable, "-c", _TOKEN, str(folder), str(ROOT), *options]
+
+
+def sandbox_command(folder: Path, *options: str) -> list[str]:
+    """What runs ./scripts/sandbox with its data in the folder."""
+    return [sys.executable, "-c", _SANDBOX, str(folder), str(ROOT), *options]
+
+
+def invoke_command(folder: Path, *words: str) -> list[str]:
+    """What runs ./scripts/invoke for the sandbox that keeps its data in the folder."""
+    return [sys.executable, "-c", _INVOKE, str(folder), str(ROOT), *words]
+
+
+def token_of(folder: Path, *options: str) -> str:
     """What ./scripts/token prints."""
-    command = [sys.executable, "-m", "localcloud.tokens", "--port", str(port), *options]
     return subprocess.run(
-        command, check=True, cwd=ROOT, capture_output=True, text=True, timeout=_START_SECONDS
+        token_command(folder, *options),
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=_START_SECONDS,
     ).stdout.strip()
 
 
-def with_token(port: int | None) -> dict[str, str]:
+def with_token(folder: Path) -> dict[str, str]:
     """Header fields of a caller who may do everything."""
-    return {"Authorization": f"Bearer {token_of(port)}"}
+    return {"Authorization": f"Bearer {token_of(folder)}"}
+
+
+def variables_of(folder: Path) -> dict[str, str]:
+    """What `. .local/sandbox/aws.env` sets in a shell."""
+    script = f'set -eu; . "$1"; exec {shlex.quote(sys.executable)} -c "$2"'
+    program = "import json, os; print(json.dumps(dict(os.environ)))"
+    command = ["/bin/sh", "-c", script, "sh", str(folder / "aws.env"), program]
+    done = subprocess.run(command, check=True, env={}, capture_output=True, text=True)
+    variables: dict[str, str] = json.loads(done.stdout)
+    return variables
+
+
+def aws_client(service: Any, variables: Mapping[str, str]) -> Any:
+    """A client of a service of the local cloud, as AWS's tools are one."""
+    return boto3.Session(
+        variables["AWS_ACCESS_KEY_ID"],
+        variables["AWS_SECRET_ACCESS_KEY"],
+        variables["AWS_SESSION_TOKEN"],
+        region_name=variables["AWS_REGION"],
+    ).client(service, endpoint_url=variables["AWS_ENDPOINT_URL"], config=Config(proxies={}))
 
 
 type Start = Callable[..., Sandbox]
@@ -157,15 +201,30 @@ def start(tmp_path: Path, app: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory, app: Path) -> Iterator[httpx.Client]:
-    """A client of a started sandbox, whose address is its base_url; it sends a token."""
-    port = emulator.free_port()
-    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"), ["--port", str(port)], app=app)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the started sandbox keeps its data: open, as earlier versions left it."""
+    folder = tmp_path_factory.mktemp("machine") / "sandbox"
+    folder.mkdir()
+    for path in (folder, folder.parent):
+        path.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sandbox(folder: Path, app: Path) -> Iterator[Sandbox]:
+    """A started sandbox."""
+    sandbox = Sandbox(folder, ["--port", str(emulator.free_port())], app=app)
     sandbox.read_until("Ctrl-C stops it")
-    headers = with_token(port)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=120) as client:
-        yield client
+    yield sandbox
     sandbox.terminate()
+
+
+@pytest.fixture(scope="module")
+def cloud(sandbox: Sandbox, folder: Path) -> Iterator[httpx.Client]:
+    """A client of the started sandbox, whose address is its base_url; it sends a token."""
+    url, headers = variables_of(folder)["AWS_ENDPOINT_URL"], with_token(folder)
+    with httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False) as client:
+        yield client
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import boto3
 import httpx
 import pytest
 
-from localcloud.emulator import HOST, REGION
+from localcloud.emulator import HOST
 from tests.browser import browser
+from tests.sandbox.conftest import aws_client, variables_of
 
 _ARRIVAL_SECONDS = 120
 
@@ -131,17 +131,12 @@ def attacker(cloud: httpx.Client) -> Iterator[Attacker]:
 
 
 @pytest.fixture
-def inventory(cloud: httpx.Client) -> Callable[[], dict[str, Any]]:
+def inventory(cloud: httpx.Client, folder: Path) -> Callable[[], dict[str, Any]]:
     """Tells what is in the cloud, as the tools of AWS see it."""
+    variables = variables_of(folder)
 
-    def client(service: Any) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=str(cloud.base_url),
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 it is the emulator's
-        )
+    def client(service: str) -> Any:
+        return aws_client(service, variables)
 
     def take() -> dict[str, Any]:
         tables = client("dynamodb").list_tables()["TableNames"]

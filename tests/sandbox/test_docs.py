@@ -103,8 +103,8 @@ return {
 
 
 @pytest.fixture(scope="module")
-def token(cloud: httpx.Client) -> str:
-    return token_of(cloud.base_url.port)
+def token(cloud: httpx.Client, folder: Path) -> str:
+    return token_of(folder)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import psutil
 import pytest
@@ -19,7 +18,7 @@ from localcloud import emulator
 from localcloud.emulator import Emulator
 from localcloud.processes import Interruption
 from localcloud.progress import Failure
-from tests.sandbox.conftest import Start, with_token
+from tests.sandbox.conftest import Start, aws_client, with_token
 
 TABLE = "things"
 DEFINITION: Any = {
@@ -31,7 +30,7 @@ DEFINITION: Any = {
 
 
 def test_every_acknowledged_user_is_there_after_the_cloud_was_killed(
-    start: Start, port: int
+    start: Start, port: int, tmp_path: Path
 ) -> None:
     sandbox = start("--port", str(port))
     sandbox.read_until("Ctrl-C stops it")
@@ -39,10 +38,12 @@ def test_every_acknowledged_user_is_there_after_the_cloud_was_killed(
     acknowledged: dict[str, Any] = {}
     enough = threading.Event()
 
-    base_url, headers = f"http://127.0.0.1:{port}", with_token(port)
+    base_url, headers = f"http://127.0.0.1:{port}", with_token(tmp_path / "sandbox")
 
     def write(writer: int) -> None:
-        with httpx.Client(base_url=base_url, headers=headers, timeout=120) as client:
+        with httpx.Client(
+            base_url=base_url, headers=headers, timeout=120, trust_env=False
+        ) as client:
             for number in range(1_000_000):
                 username = f"user-{writer}-{number}"
                 try:
@@ -72,7 +73,9 @@ def test_every_acknowledged_user_is_there_after_the_cloud_was_killed(
     assert int(said[1]) >= len(acknowledged)
     for username, user in acknowledged.items():
         # The token from before the kill is good for what was restored.
-        read = httpx.get(f"{base_url}/users/{username}", headers=headers, timeout=120)
+        read = httpx.get(
+            f"{base_url}/users/{username}", headers=headers, timeout=120, trust_env=False
+        )
         assert read.json() == user
     assert again.signal(signal.SIGINT) == 0
 
@@ -93,9 +96,8 @@ class Cloud:
         port = emulator.free_port()
         self.emulator = Emulator(self._folder, port, is_kept=True)
         self.emulator.start(self._interruption)
-        session = boto3.Session("test", "test", region_name=emulator.REGION)
-        self.dynamodb = session.client("dynamodb", endpoint_url=self.emulator.endpoint)
-        self.s3 = session.client("s3", endpoint_url=self.emulator.endpoint)
+        self.dynamodb = aws_client("dynamodb", self.emulator.variables)
+        self.s3 = aws_client("s3", self.emulator.variables)
 
     def put(self, *names: str) -> None:
         for name in names:
@@ -105,9 +107,9 @@ class Cloud:
         return {item["id"]["S"] for item in self.dynamodb.scan(TableName=TABLE)["Items"]}
 
     def kill(self) -> None:
-        process = emulator.get(f"{self.emulator.endpoint}/_door")
+        process = emulator.process_of(self.emulator.variables)
         assert process
-        os.kill(int(process), signal.SIGKILL)
+        os.kill(process, signal.SIGKILL)
         self.emulator.stop()
 
     def generation(self) -> Path:

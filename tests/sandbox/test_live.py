@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import emulator
 from tests.sandbox.checkout import RUNTIME, Checkout
 from tests.sandbox.conftest import Sandbox
 
@@ -180,7 +179,7 @@ def test_a_breakpoint_opens_the_debugger_in_invoke_and_is_passed_over_where_it_s
     with checkout.edited(edit):
         assert checkout.get("/users/jane").status_code == 404
         done = subprocess.run(
-            [*checkout.command("invoke"), "--port", str(checkout.port), "GET", "/users/jane"],
+            [*checkout.command("localcloud.invoke"), "GET", "/users/jane"],
             check=True,
             env={**os.environ, "AWS_PROFILE": "real", "AWS_ENDPOINT_URL_DYNAMODB": "http://[::]"},
             input="p username\ncontinue\n",
@@ -195,26 +194,17 @@ def test_a_command_beside_it_has_a_cloud_of_its_own(checkout: Checkout) -> None:
     assert checkout.post("/users", {"username": "served"}).status_code == 201
     script = (
         "import httpx, os; api = httpx.Client(base_url=os.environ['API_ENDPOINT'], timeout=120, "
+        "trust_env=False, "
         "headers={'Authorization': 'Bearer ' + os.environ['API_TOKEN']}); "
         "print(api.get('/users/served').status_code); "
         "print(api.post('/users', json={'username': 'commanded'}).status_code)"
     )
     beside = Sandbox(
-        checkout.folder, ["--", sys.executable, "-c", script], command=checkout.command("sandbox")
+        checkout.folder,
+        ["--", sys.executable, "-c", script],
+        command=checkout.command("localcloud.sandbox"),
     )
     assert beside.finish() == 0
     assert beside.output.endswith("\n404\n201\n")
     assert checkout.get("/users/served").status_code == 200
     assert checkout.get("/users/commanded").status_code == 404
-
-
-def test_invoke_says_that_it_needs_a_sandbox(checkout: Checkout) -> None:
-    port = str(emulator.free_port())
-    done = subprocess.run(
-        [*checkout.command("invoke"), "--port", port, "GET", "/health"],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"No sandbox answers on port {port}: start ./scripts/sandbox")

@@ -1,5 +1,6 @@
 """./scripts/sandbox itself: what it keeps, what it leaves, and whom it can't reach."""
 
+import fcntl
 import json
 import os
 import pty
@@ -7,6 +8,7 @@ import re
 import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,7 +19,15 @@ import psutil
 import pytest
 
 from localcloud.install import LOCAL
-from tests.sandbox.conftest import ROOT, Start, run_elsewhere, with_token
+from tests.sandbox.conftest import (
+    ROOT,
+    Start,
+    invoke_command,
+    run_elsewhere,
+    sandbox_command,
+    token_command,
+    with_token,
+)
 
 
 def _read_until(terminal: int, pattern: bytes) -> bytes:
@@ -38,24 +48,29 @@ def endpoint_in(output: str) -> str:
     return str(found)
 
 
-def test_users_stay_for_the_next_start_and_nothing_else_does(start: Start, port: int) -> None:
+def test_users_stay_for_the_next_start_and_nothing_else_does(
+    start: Start, port: int, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sandbox"
     first = start("--port", str(port))
     output = first.read_until("Ctrl-C stops it")
     endpoint = endpoint_in(output)
     assert endpoint == f"http://127.0.0.1:{port}"
     assert f"\nRead and try the API in a browser: {endpoint}/docs\n" in output
 
-    listening = {
-        connection.laddr.ip
+    listening = [
+        (connection.laddr.ip, connection.laddr.port)
         for process in [first.process.pid, *(child.pid for child in first.descendants)]
         for connection in psutil.Process(process).net_connections()
         if connection.status == psutil.CONN_LISTEN
-    }
-    assert listening == {"127.0.0.1"}
+    ]
+    assert listening == [("127.0.0.1", port)]
 
-    jane, headers = f"{endpoint}/users/jane", with_token(port)
+    jane, headers = f"{endpoint}/users/jane", with_token(folder)
     body = {"username": "jane"}
-    created = httpx.post(f"{endpoint}/users", json=body, headers=headers, timeout=120)
+    created = httpx.post(
+        f"{endpoint}/users", json=body, headers=headers, timeout=120, trust_env=False
+    )
     assert created.status_code == 201
 
     second = start("--port", str(port))
@@ -68,15 +83,17 @@ def test_users_stay_for_the_next_start_and_nothing_else_does(start: Start, port:
 
     again = start("--port", str(port))
     assert endpoint_in(again.read_until("Ctrl-C stops it")) == endpoint
-    read = httpx.get(jane, headers=headers, timeout=120)
+    read = httpx.get(jane, headers=headers, timeout=120, trust_env=False)
     assert read.json() == created.json()
     assert again.signal(signal.SIGTERM) == 0
     assert again.left_running() == []
 
     fresh = start("--port", str(port), "--fresh")
     fresh.read_until("Ctrl-C stops it")
-    assert httpx.get(jane, headers=headers, timeout=120).status_code == 401
-    assert httpx.get(jane, headers=with_token(port), timeout=120).status_code == 404
+    assert httpx.get(jane, headers=headers, timeout=120, trust_env=False).status_code == 401
+    assert (
+        httpx.get(jane, headers=with_token(folder), timeout=120, trust_env=False).status_code == 404
+    )
 
 
 def test_when_it_is_killed_nothing_goes_on_and_damage_is_not_made_worse(
@@ -106,11 +123,22 @@ class TestCommand:
         assert sandbox.left_running() == []
         assert not list(LOCAL.glob(f"run-{sandbox.process.pid}-*"))
 
-    def test_what_a_killed_one_left_is_removed(self, start: Start) -> None:
-        left = LOCAL / "run-999999999-left"  # no system gives a process such a number
+    def test_what_a_killed_one_left_is_removed_and_what_another_holds_is_not(
+        self, start: Start
+    ) -> None:
+        # No process here has these numbers; in another container, one may.
+        left, held = LOCAL / "run-999999999-left", LOCAL / "run-999999999-held"
         left.mkdir()
-        start("--", "true").finish()
-        assert not left.exists()
+        held.mkdir()
+        lock = os.open(held, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            start("--", "true").finish()
+            assert held.exists()
+            assert not left.exists()
+        finally:
+            os.close(lock)
+            held.rmdir()
 
     @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     def test_an_interruption_ends_the_command_too(
@@ -195,6 +223,31 @@ def test_a_taken_port_is_named(start: Start) -> None:
     )
 
 
+NOT_PERMITTED = re.compile(r"[\w ]+ \(/sys/.+\): (give yourself the|use a checkout on a) .+\.\n")
+NO_SANDBOX = re.compile(r"No sandbox of this checkout runs: start \./scripts/sandbox .+\.\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (sandbox_command(Path("/sys/sandbox")), NOT_PERMITTED),  # nobody makes a folder there
+        (
+            ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *sandbox_command(Path("FOLDER"))],
+            re.compile(r"File too large: raise the limit on a file's size \(ulimit -f\)\.\n"),
+        ),
+        (token_command(Path("FOLDER")), NO_SANDBOX),
+        (invoke_command(Path("FOLDER"), "GET", "/health"), NO_SANDBOX),
+    ],
+)
+def test_what_the_system_refuses_is_a_sentence(
+    tmp_path: Path, command: list[str], sentence: re.Pattern[str]
+) -> None:
+    command = [word.replace("FOLDER", str(tmp_path)) for word in command]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence.fullmatch(done.stderr)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -264,12 +317,15 @@ def test_it_cannot_reach_aws_whatever_the_machine_holds(
             f"AWS_ENDPOINT_URL_{s}": url for s in ("CLOUDFORMATION", "DYNAMODB", "S3", "SSM", "STS")
         },
         **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), url),
-        "ALL_PROXY": url,
+        **dict.fromkeys(("ALL_PROXY", "all_proxy"), f"socks5h://127.0.0.1:{port}"),
         "NODE_OPTIONS": "--require /no/such/module",
     }
     # The command asks for the table as any developer's script would: with an SDK, and no settings.
     script = "import boto3; print(boto3.client('dynamodb').list_tables()['TableNames'])"
-    sandbox = start("--", sys.executable, "-c", script, environment=poison, app=ROOT)
+    command = 'set -e; "$0" -c "$1"; "$0" -m pytest -p no:cacheprovider tests/smoke'
+    sandbox = start(
+        "--", "/bin/sh", "-c", command, sys.executable, script, environment=poison, app=ROOT
+    )
     sandbox.read_until("UserManagementBackend-Local")
-    assert sandbox.finish() == 0
+    assert sandbox.finish() == 0, sandbox.output
     assert reached == []
