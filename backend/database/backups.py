@@ -21,7 +21,7 @@ class Backups(Construct):
     """A vault that stays when the stack goes, and a plan that fills it.
 
     The role stays, too: AWS Backup needs it to delete the backups that have expired.
-    https://docs.aws.amazon.com/aws-backup/latest/devguide/deleting-backups.html
+    https://docs.aws.amazon.com/aws-backup/latest/devguide/API_DeleteRecoveryPoint.html
 
     table_arn: of what is backed up. retention: how long a backup is kept; nobody deletes one
     before, unless the vault's policy is changed first.
