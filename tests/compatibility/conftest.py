@@ -11,9 +11,8 @@ import pytest
 from backend.api.bundling import RUNTIME
 from tests.compatibility.function import Function, started
 from tests.compatibility.meeting import Case, Meeting, cases, of_a_later_release
-from tests.compatibility.release import make_client
 from tests.compatibility.written import Written, put, write
-from tests.dynamodb_local import create_table
+from tests.dynamodb_local import create_table, make_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

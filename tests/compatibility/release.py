@@ -8,19 +8,13 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-import boto3
-from botocore.config import Config
+from typing import Final
 
 from backend.api.bundling import RUNTIME, shipped
 from localcloud.install import ROOT
 from tests.compatibility.function import started
 from tests.compatibility.releases import FOLDER, Release, all_releases
 from tests.compatibility.written import Written, write
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 _TABLE_NAME: Final = "users"
 
@@ -64,22 +58,9 @@ def archive(code: Path, path: Path) -> None:
             opened.writestr(entry, (code / module).read_bytes())
 
 
-def make_client(endpoint: str) -> "DynamoDBClient":
-    """A client that reaches this endpoint and nothing else, whatever the machine's settings."""
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 as the engine takes it
-        # A repeat could meet the table that its first attempt made; what takes so long hangs.
-        config=Config(read_timeout=600, retries={"total_max_attempts": 1}),
-    )
-
-
 def _written_now() -> Written:
     sys.path.insert(0, str(RUNTIME))  # for the names of the table's keys
-    from tests.dynamodb_local import create_table, started_engine  # noqa: PLC0415
+    from tests.dynamodb_local import create_table, make_client, started_engine  # noqa: PLC0415
 
     with started_engine() as endpoint:
         client = make_client(endpoint)

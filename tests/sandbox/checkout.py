@@ -2,12 +2,14 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from localcloud import emulator, git
 from tests.sandbox.conftest import ROOT, Sandbox, with_token
@@ -79,11 +81,24 @@ class Checkout:
 
     def _write_all(self, files: dict[Path, str]) -> str:
         before = len(self.sandbox.output)
-        for path, text in files.items():
-            self._originals.setdefault(path, (self.folder / path).read_text())
-            (self.folder / path).write_text(text)
+        with self._held():
+            for path, text in files.items():
+                self._originals.setdefault(path, (self.folder / path).read_text())
+                (self.folder / path).write_text(text)
         self.sandbox.read_until(r": (live after [\d.]+ s \(.+\)|not live; .+)$")
         return self.sandbox.output[before:]
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Stop the sandbox meanwhile: it could take half of the files, or half a file, for all."""
+        process = psutil.Process(self.sandbox.process.pid)
+        process.suspend()
+        while process.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
+        try:
+            yield
+        finally:
+            process.resume()
 
     def get(self, path: str) -> httpx.Response:
         return self.request("GET", path)
