@@ -97,6 +97,7 @@ class Version:
             "routeKey": route,
             "rawPath": path,
             "rawQueryString": query,
+            **({"pathParameters": {"username": username}} if username else {}),
             "headers": {
                 "content-type": "application/json",
                 **({"if-match": if_match} if if_match else {}),
