@@ -8,6 +8,8 @@ import json
 from typing import Any
 
 REQUEST_ID = "JKJaXmPLvHcESHA="
+# Of the routes that end in one, below the first part of their path.
+_PARAMETERS = {"users": "username", "docs": "file", "problems": "name"}
 
 
 def event(
@@ -26,7 +28,7 @@ def event(
     """
     if body is not None:
         raw = json.dumps(body)
-    route = "/users/{username}" if path.startswith("/users/") else path
+    route, parameters = _matched(path)
     result: dict[str, Any] = {
         "version": "2.0",
         "routeKey": f"{method} {route}",
@@ -52,6 +54,16 @@ def event(
         },
         "isBase64Encoded": isinstance(raw, bytes),
     }
+    if parameters:
+        result["pathParameters"] = parameters
     if raw is not None:
         result["body"] = base64.b64encode(raw).decode() if isinstance(raw, bytes) else raw
     return result
+
+
+def _matched(path: str) -> tuple[str, dict[str, str]]:
+    """Return a route's path, as it is where no route ends in a parameter, and the parameter."""
+    _, first, *rest = path.split("/") if path.startswith("/") else ("", path)
+    if first in _PARAMETERS and len(rest) == 1 and rest[0]:
+        return f"/{first}/{{{_PARAMETERS[first]}}}", {_PARAMETERS[first]: rest[0]}
+    return path, {}

@@ -335,6 +335,8 @@ def _expect_user(
     if has_body:
         _same("user", as_json(reply.json()), as_json(user))
     else:
+        text = json.dumps(user, ensure_ascii=False, separators=(",", ":"))
+        _same("Content-Length", reply.headers.get("Content-Length"), str(len(text.encode())))
         _same("body", reply.text, "")
 
 

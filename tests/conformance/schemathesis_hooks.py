@@ -24,7 +24,7 @@ _REASONS: Final = {
     400: "a cursor",
     412: "a precondition",
     413: "its size",
-    422: "a key, a username, attributes",
+    422: "a key, a username, attributes, an invisible name",
 }
 _MAX_BYTES: Final = 64 * 1024
 
@@ -121,6 +121,8 @@ def _is_beyond_schemas(pointer: str, case: Case[Any]) -> bool:
         case ["attributes", name]:
             value = body["attributes"][name]
             return isinstance(value, int) and not -(2**63) <= value < 2**64
+        case ["given_name" | "family_name" | "display_name" | "state" as name]:
+            return not re.search(r"[^\W_]", body[name])  # it may have nothing that can be seen
     return False
 
 

@@ -88,6 +88,7 @@ class TestHeaders:
             ("application/json", 201),
             ("application/json; charset=utf-8", 201),
             ('APPLICATION/JSON ;charset="UTF-8"', 201),
+            ("application/json; charset=utf8", 201),
             ("application/json; charset=iso-8859-1", 415),
             ("application/json; charset=utf-16", 415),
             ("text/json", 415),
@@ -129,6 +130,7 @@ class TestBodies:
             (b'"attributes": {"a": 1' + b"0" * 308 + b"}", 422),
             (b'"attributes": {"a": 1e400}', 422),
             (b'"attributes": {"a": 18446744073709551615}', 201),
+            (b'"attributes": {"a": 1e-400}', 422),
             (b'"attributes": {"a": 1e308, "b": 5e-324, "c": -0.0}', 201),
             (b'"attributes": {"a": NaN}', 400),
             (b'"attributes": {"a": -Infinity}', 400),
@@ -139,6 +141,7 @@ class TestBodies:
             (rb'"attributes": {"a": "\u0000"}', 201),
             (b'"state": "\x00"', 400),
             ('"state": "🙂"'.encode(), 201),
+            ('"given_name": "\u200b "'.encode(), 422),
             (b'"version": 7', 422),
             (b'"__proto__": {}', 422),
         ],
@@ -213,6 +216,10 @@ class TestQueries:
     )
     def test_a_list_refuses_what_it_does_not_take(self, api: Client, query: str) -> None:
         assert_refused(api.send_raw("GET", f"/users?{query}"), 400)
+
+    @pytest.mark.parametrize("query", ["limit=1&", "&limit=1", "limit=1&&status=active"])
+    def test_an_empty_pair_says_nothing(self, send: Send, query: str) -> None:
+        assert send("GET", f"/users?{query}").status == 200
 
     @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
     def test_calls_on_a_user_take_none(self, api: Client, name: str, method: str) -> None:

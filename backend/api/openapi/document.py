@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import bodies
 from backend.api.openapi import operations, parameters, responses, schemas, service, users
+from errors import MAX_FAULTS
 from explanations import EXPLANATIONS
 from problems import INTERNAL_ERROR, PROBLEM_TYPES
 
@@ -20,20 +21,29 @@ name is never stored in silence. Ignore members of responses that you don't know
 may add some. Usernames and email addresses are each unique, and upper and lower case make no \
 difference.
 
+**Numbers.** An integer from -2^63 to 2^64-1 comes back as it is. Any other number comes back as \
+the IEEE 754 double that is nearest to it: `0.1000000000000000055` as `0.1`, `1E5` as `100000.0`. \
+A number that is too large or too small for a double, such as `1e400` or `1e-400`, is refused, and \
+so is a larger integer that is not exactly a double.
+
 **Writes that meet.** `ETag` names one state of a user. Send it back in `If-Match` when you \
 change or remove the user: the answer is 412 when the user has changed since. Send it in \
 `If-None-Match` when you get the user: the answer is 304 when nothing has changed.
 
 **Creating twice.** With an `Idempotency-Key`, a repeated `POST /users` of the same caller gets \
 the first answer again for 24 hours, and creates nothing. A create that was refused is not \
-remembered.
+remembered. The caller is the token's `sub`, or its `client_id` or `azp` where it has no `sub`; \
+with a token that has none of them a key is refused. Send a key with each create that you would \
+repeat after a 503 or a lost answer: without one, a create whose answer was 503 may still take \
+effect some minutes later.
 
 **Lists.** A page holds as many users as `limit` says while that many remain. Follow \
 `next_cursor`, or the `Link` with `rel="next"`, until there is none. A walk sees every user that \
 exists throughout exactly once.
 
 **Limits.** A body has at most {bodies.MAX_BYTES:,} bytes. Every query parameter occurs at most \
-once, and below `/users` an unknown one is refused.
+once, and below `/users` an unknown one is refused. A problem lists the first {MAX_FAULTS} faults \
+of a body; its `detail` says when there are more.
 
 **Errors.** An error is `application/problem+json` (RFC 9457). Decide by `type`, which never \
 changes; `detail` tells a person what to do; `instance` holds the request's id. A method that a \

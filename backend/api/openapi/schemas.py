@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from errors import MAX_FAULTS
 from listing import next_page
 from models import User
 from problems import INTERNAL_ERROR, PROBLEM_TYPES
@@ -171,9 +172,9 @@ def _problem() -> Schema:
             "errors": {
                 "type": "array",
                 "minItems": 1,
-                "maxItems": 100_000,  # a body has no room for more
+                "maxItems": MAX_FAULTS,
                 "items": ref("Fault"),
-                "description": "Every fault in the body; only with /problems/invalid-user.",
+                "description": "The first faults in the body; only with /problems/invalid-user.",
             },
         },
         required=["type", "title", "status", "detail", "instance"],

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import math
+import sys
 from typing import Any, Final
 
 from errors import ContentTooLarge, MalformedRequest, UnsupportedMediaType
@@ -11,6 +13,10 @@ JSON: Final = ("application/json",)
 MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
 
 _PLAIN: Final = "identity"
+# What clients call the only encoding that JSON has (RFC 8259, section 8.1), and what is part of it.
+# The parameter has no effect on JSON (section 11), but who names another encoding may mean it, and
+# the gateway would exchange what is no UTF-8 in silence.
+_UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 MAX_BYTES: Final = 64 * 1024
 # A user has two levels; validation and encoding have limits of their own, far above this.
 _MAX_DEPTH: Final = 32
@@ -30,8 +36,10 @@ def read_object(event: dict[str, Any], accepted: tuple[str, ...], *, header: str
     content = base64.b64decode(body) if encoded else body.encode(errors="surrogatepass")
     if not content:
         raise MalformedRequest("Send a JSON object in the body.")
-    if event["headers"].get("content-encoding", _PLAIN).strip().lower() != _PLAIN:
-        raise UnsupportedMediaType((_PLAIN,), "Accept-Encoding", field="Content-Encoding")
+    if not _is_plain(event["headers"].get("content-encoding", "")):
+        raise UnsupportedMediaType(
+            (_PLAIN,), "Accept-Encoding", "Send the body as it is, without Content-Encoding."
+        )
     if not _is_accepted(event["headers"].get("content-type", ""), accepted):
         raise UnsupportedMediaType(accepted, header)
     if len(content) > MAX_BYTES:
@@ -39,10 +47,16 @@ def read_object(event: dict[str, Any], accepted: tuple[str, ...], *, header: str
     return _decode(content)
 
 
+def _is_plain(content_encoding: str) -> bool:
+    """A list, whose elements may be empty (RFC 9110, sections 5.6.1 and 8.4)."""
+    return {coding.strip().lower() for coding in content_encoding.split(",")} <= {"", _PLAIN}
+
+
 def _is_accepted(content_type: str, accepted: tuple[str, ...]) -> bool:
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    charsets = [p.removeprefix("charset=").strip('"') for p in parameters if "charset=" in p]
-    return media_type in accepted and set(charsets) <= {"utf-8"}
+    pairs = [parameter.partition("=") for parameter in parameters]
+    charsets = {value.strip(" \t\"'") for name, _, value in pairs if name.strip() == "charset"}
+    return media_type in accepted and charsets <= _UTF_8
 
 
 def _decode(content: bytes) -> Document:
@@ -55,6 +69,7 @@ def _decode(content: bytes) -> Document:
             text,
             object_pairs_hook=_object,
             parse_int=_integer,
+            parse_float=_double,
             parse_constant=_refuse_constant,
         )
     except (json.JSONDecodeError, RecursionError):
@@ -93,6 +108,23 @@ def _object(pairs: list[tuple[str, Any]]) -> Document:
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+
+
+def _double(number: str) -> float:
+    """The nearest double; infinite or NaN where none is near enough, for the schema to refuse.
+
+    All that a double is good for is in its normal range, to 15 digits or more. Below it the digits
+    go one by one, and the number comes back as another one, or as 0.
+    """
+    value = float(number)
+    if abs(value) < sys.float_info.min and _digits(number) != _digits(repr(value)):
+        return math.nan
+    return value
+
+
+def _digits(number: str) -> str:
+    """Without sign, point, exponent, and the zeros at both ends."""
+    return number.lower().partition("e")[0].replace(".", "").strip("-0")
 
 
 def _refuse_constant(name: str) -> None:

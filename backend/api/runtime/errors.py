@@ -4,7 +4,9 @@ Every message is one sentence that tells a person what to do. None holds a value
 client sent or that a user has: messages reach answers and logs.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final, NamedTuple
 
 
 class Fault(NamedTuple):
@@ -50,12 +52,23 @@ class IdempotencyKeyReused(UserError):
         super().__init__("Use a new Idempotency-Key: this one was used with a different body.")
 
 
-class InvalidUser(UserError):
-    """The document breaks the rules of schema.py, in each of `faults`."""
+# So that no body makes a response that is much larger than itself.
+MAX_FAULTS: Final = 100
 
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("Correct the members that errors lists, and send the request again.")
-        self.faults = faults
+
+class InvalidUser(UserError):
+    """The document breaks the rules of schema.py, in each of `faults`, or in more than these."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        """faults: in the order in which they are to be listed."""
+        first = list(islice(faults, MAX_FAULTS + 1))
+        super().__init__(
+            "Correct the members that errors lists, and send the request again."
+            if len(first) <= MAX_FAULTS
+            else f"Correct the first {MAX_FAULTS} faults, which errors lists, and send the request "
+            "again to learn of the others."
+        )
+        self.faults = first[:MAX_FAULTS]
 
 
 class PreconditionFailed(UserError):
@@ -77,7 +90,7 @@ class NotModified(UserError):
 
 
 class Unavailable(UserError):
-    """The database throttles, can't be reached, or too many writers met. A repeat is safe."""
+    """The database throttles, can't be reached, or too many writers met. See Users."""
 
     def __init__(self, reason: str) -> None:
         """reason: for the log, never for the answer."""
@@ -96,11 +109,9 @@ class ContentTooLarge(UserError):
 class UnsupportedMediaType(UserError):
     """A body of a media type, or in a content coding, that the call doesn't take."""
 
-    def __init__(
-        self, accepted: tuple[str, ...], header: str, *, field: str = "Content-Type"
-    ) -> None:
-        """field: of the request, and wrong; header: of the response, which lists `accepted`."""
-        super().__init__(f"Send the header {field}: {accepted[0]}.")
+    def __init__(self, accepted: tuple[str, ...], header: str, advice: str = "") -> None:
+        """header: of the response, which lists `accepted`; advice: what to do instead."""
+        super().__init__(advice or f"Send the header Content-Type: {accepted[0]}.")
         self.accepted = accepted
         self.header = header
 

@@ -1,9 +1,11 @@
 """What each problem type means and what to do about it, for people; by the type's name.
 
-Plain text, one or two sentences each.
+Plain text, a few sentences each.
 """
 
 from typing import Final, NamedTuple
+
+from errors import MAX_FAULTS
 
 
 class Explanation(NamedTuple):
@@ -26,7 +28,8 @@ EXPLANATIONS: Final[dict[str, Explanation]] = {
         "Check the spelling, or list the users to find the one you mean.",
     ),
     "path-not-found": Explanation(
-        "The API has nothing at this path. No username holds a slash, also not as %2F.",
+        "The API has nothing at this path. No username holds a slash or a question mark, also not "
+        "as %2F or %3F.",
         "Compare the path with those of the documentation.",
     ),
     "method-not-allowed": Explanation(
@@ -34,12 +37,15 @@ EXPLANATIONS: Final[dict[str, Explanation]] = {
         "Use one of the methods that the header Allow lists.",
     ),
     "username-taken": Explanation(
-        "Another user has this username; upper and lower case make no difference. "
-        "Nothing was stored.",
+        "Another user has this username; upper and lower case make no difference. Nothing was "
+        "stored. In rare cases the database gets a create late, and it still takes effect if the "
+        "username has become free within the next minutes.",
         "Choose another username, or change the user who has this one.",
     ),
     "email-taken": Explanation(
-        "Another user has this email; upper and lower case make no difference. Nothing was stored.",
+        "Another user has this email; upper and lower case make no difference. Nothing was stored. "
+        "In rare cases the database gets a write late, and it still takes effect if the email has "
+        "become free within the next minutes.",
         "Use another email, or first change the user who has it.",
     ),
     "precondition-failed": Explanation(
@@ -56,7 +62,8 @@ EXPLANATIONS: Final[dict[str, Explanation]] = {
         "Send one of those that the header Accept, Accept-Patch or Accept-Encoding lists.",
     ),
     "invalid-user": Explanation(
-        "The body was read, but breaks the rules for users. The member errors lists every fault.",
+        "The body was read, but breaks the rules for users. The member errors lists the faults, at "
+        f"most {MAX_FAULTS}.",
         "Correct every member that errors points to, and send the request again.",
     ),
     "idempotency-key-reused": Explanation(
@@ -66,8 +73,11 @@ EXPLANATIONS: Final[dict[str, Explanation]] = {
     ),
     "unavailable": Explanation(
         "The request could not be completed in time: the database is busy or out of reach, or too "
-        "many writers met. Nothing is half-written.",
-        "Wait as long as Retry-After says, and repeat the request: a repeat is safe.",
+        "many writers met. Nothing is half-written. A write may have taken effect, or may yet do "
+        "so within the next minutes.",
+        "Wait as long as Retry-After says, and repeat the request. Repeat a create with the "
+        "Idempotency-Key that it had from the start: without one, the first create may take effect "
+        "after its repeat, and bring back a user that was removed meanwhile.",
     ),
     "internal-error": Explanation(
         "The request met a bug. If it was a write, it may have taken effect.",

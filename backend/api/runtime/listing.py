@@ -25,13 +25,10 @@ def read_query(query: str, known: frozenset[str] = frozenset()) -> dict[str, str
     known: the names of those that the call takes.
     """
     try:
-        pairs: list[tuple[str, str]] = parse_qsl(
-            query, keep_blank_values=True, strict_parsing=True, errors="strict"
-        )
+        # An empty pair, as in "limit=1&", says nothing (https://url.spec.whatwg.org/, section 5.1).
+        pairs: list[tuple[str, str]] = parse_qsl(query, keep_blank_values=True, errors="strict")
     except ValueError:
-        if query:
-            raise MalformedRequest("Send a query of name=value pairs, percent-encoded.") from None
-        return {}
+        raise MalformedRequest("Send a query in UTF-8, percent-encoded.") from None
     parameters = dict(pairs)
     if not parameters.keys() <= known:
         takes = ", ".join(sorted(known)) or "none"

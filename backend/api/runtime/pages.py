@@ -3,7 +3,6 @@
 Imported only when one of them is asked for: no other call pays for it.
 """
 
-import base64
 import gzip
 import hashlib
 import html
@@ -14,8 +13,6 @@ from http import HTTPStatus
 from pathlib import Path
 from string import Template
 from typing import Final, NamedTuple
-
-from aws_lambda_powertools.event_handler import Response
 
 from bodies import MAX_BYTES
 from errors import (
@@ -32,6 +29,7 @@ from errors import (
 from explanations import EXPLANATIONS
 from preconditions import Preconditions, entity_tag
 from problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType, problem
+from response import Response
 
 # Our own, and what bundling.py adds to them.
 FOLDER: Final = Path(__file__).parent / "pages"
@@ -92,7 +90,7 @@ _EXAMPLES: Final[dict[type[Exception], UserError]] = {
 _EXAMPLE_ID: Final = "JKJaXmPLvHcESHA="
 
 
-def answer(path: str, headers: Mapping[str, str]) -> Response[str]:
+def answer(path: str, headers: Mapping[str, str]) -> Response:
     """What is at a path, for a request with these headers. Raises PathNotFound, MalformedRequest.
 
     headers: with lower-case names.
@@ -100,13 +98,13 @@ def answer(path: str, headers: Mapping[str, str]) -> Response[str]:
     if path in _PROBLEM_PAGES:
         return _page(_problem_page(*_PROBLEM_PAGES[path]), _READ_ONLY, {})
     if path == _PROBLEM_STYLE:
-        return Response(200, _CSS, _text("page.css"))
+        return Response(200, {"Content-Type": _CSS}, _text("page.css"))
     if path not in _FILES:
         raise PathNotFound
     return _file(_FILES[path], headers)
 
 
-def _file(file: _File, request: Mapping[str, str]) -> Response[str]:
+def _file(file: _File, request: Mapping[str, str]) -> Response:
     """The file, compressed when it is kept so and the client takes it; or 304."""
     content = (FOLDER / file.name).read_bytes()
     etag = hashlib.sha256(content).hexdigest()[:24]
@@ -122,24 +120,24 @@ def _file(file: _File, request: Mapping[str, str]) -> Response[str]:
             content = gzip.decompress(content)
     headers["ETag"] = entity_tag(etag)
     if Preconditions.of(request).is_known(etag):
-        return Response(HTTPStatus.NOT_MODIFIED, body="", headers=headers)
+        return Response(HTTPStatus.NOT_MODIFIED, headers)
     if file.media_type == _HTML:
         return _page(content.decode(), _TRIES, headers)
+    headers["Content-Type"] = file.media_type
     if not is_compressed:
-        return Response(200, file.media_type, content.decode(), headers)
+        return Response(200, headers, content.decode())
     headers["Content-Encoding"] = "gzip"
-    response = Response(200, file.media_type, base64.b64encode(content).decode(), headers)
-    response.base64_encoded = True  # not left to the router, which serializes JSON that is bytes
-    return response
+    return Response(200, headers, content)
 
 
-def _page(body: str, policy: tuple[str, ...], headers: dict[str, str]) -> Response[str]:
+def _page(body: str, policy: tuple[str, ...], headers: dict[str, str]) -> Response:
     isolation = {
+        "Content-Type": _HTML,
         "Content-Security-Policy": "; ".join(policy),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
     }
-    return Response(200, _HTML, body, {**headers, **isolation})
+    return Response(200, {**headers, **isolation}, body)
 
 
 def _takes_gzip(accept_encoding: str) -> bool:

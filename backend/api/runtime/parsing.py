@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 import fastjsonschema
@@ -14,7 +15,11 @@ from schema import (
     ATTRIBUTE_NAME,
     ATTRIBUTE_VALUE,
     ATTRIBUTES_MAX_BYTES,
+    EMAIL_LOCAL_MAX_LENGTH,
+    INVISIBLE,
+    INVISIBLE_CATEGORIES,
     READ_ONLY,
+    TEXTS,
     USERNAME,
     WRITABLE,
     Schema,
@@ -23,7 +28,9 @@ from schema import (
 
 # fastjsonschema lets everything through where it doesn't know a format.
 FORMATS: Final[dict[str, Callable[[str], bool]]] = {
-    "email": lambda _: True,  # fastjsonschema's own wants a dot in the domain; the pattern says all
+    # fastjsonschema's own wants a dot in the domain. What the pattern leaves open: RFC 5321,
+    # section 4.5.3.1.1.
+    "email": lambda address: len(address.partition("@")[0]) <= EMAIL_LOCAL_MAX_LENGTH,
     "iana-time-zone": lambda name: name in time_zones(),
 }
 
@@ -68,49 +75,52 @@ def normalized_username(username: str) -> str | None:
 def parse_new_user(document: Document) -> User:
     """A new user from the body of a POST.
 
-    Raises InvalidUser with every fault.
+    Raises InvalidUser.
     """
     document = _without_nulls(document)
-    username = document.pop("username", None)
-    faults = list(_faults(document))
-    if username is None:
-        faults.append(Fault("/username", f"is required: {USERNAME['description']}"))
-    elif not _is_username(username):
-        faults.append(Fault("/username", f"must be {USERNAME['description']}"))
-    if faults:
-        raise InvalidUser(faults)
+    username: Any = document.pop("username", None)
+    _raise_if_any(chain(_new_username_faults(username), _faults(document)))
     return User.new(username.lower(), _with_defaults(document))
 
 
 def parse_replacement(document: Document, *, username: str) -> Members:
     """All writable members from the body of a PUT to `username`.
 
-    Raises InvalidUser with every fault.
+    Raises InvalidUser.
     """
     document = _without_nulls(document)
-    return _parse_members(document, _username_faults(document, username))
+    faults = _username_faults(document, username)
+    document = _without_echo(document)
+    _raise_if_any(chain(faults, _faults(document)))
+    return _with_defaults(document)
 
 
 def parse_merge_patch(patch: Document, members: Members, *, username: str) -> Members:
     """`members` after a JSON Merge Patch (RFC 7396), the body of a PATCH to `username`.
 
-    Raises InvalidUser with every fault of the patch and of the merged user.
+    Raises InvalidUser: the faults of the members that the patch touches, as they would be. The
+    others are as some release took them, and stay.
     """
     faults = _username_faults(patch, username)
     # RFC 7396 would ignore the removal of what isn't there. A misspelt name isn't there either.
     faults += [_unknown(n) for n, v in patch.items() if v is None and n not in _KNOWN]
+    removed: Iterable[str] = ()
     if isinstance(attributes := patch.get("attributes"), dict):
-        faults += _attribute_name_faults(n for n, v in attributes.items() if v is None)
-    return _parse_members(_merged(dict(members), patch), faults)
+        removed = (n for n, v in attributes.items() if v is None)
+    merged = _without_echo(_merged(dict(members), patch))
+    touched = {name: merged[name] for name in patch if name in merged}
+    _raise_if_any(chain(faults, _attribute_name_faults(removed), _faults(touched)))
+    return _with_defaults(merged)
 
 
-def _parse_members(document: Document, faults: list[Fault]) -> Members:
-    for name in ("username", *READ_ONLY):
-        document.pop(name, None)
-    faults += _faults(document)
-    if faults:
-        raise InvalidUser(faults)
-    return _with_defaults(document)
+def _raise_if_any(faults: Iterator[Fault]) -> None:
+    if first := next(faults, None):
+        raise InvalidUser(chain((first,), faults))
+
+
+def _without_echo(document: Document) -> Document:
+    """Without what a client may send back as it read it, to no effect."""
+    return {n: v for n, v in document.items() if n != "username" and n not in READ_ONLY}
 
 
 def _merged(target: Document, patch: Document) -> Document:
@@ -142,6 +152,13 @@ def _with_defaults(document: Document) -> Members:
     return {**defaults, **document}
 
 
+def _new_username_faults(username: Any) -> Iterator[Fault]:
+    if username is None:
+        yield Fault("/username", f"is required: {USERNAME['description']}")
+    elif not _is_username(username):
+        yield Fault("/username", f"must be {USERNAME['description']}")
+
+
 def _username_faults(document: Document, username: str) -> list[Fault]:
     """A client can send back the username that it read, in any case; it can't change it."""
     if "username" not in document:
@@ -163,7 +180,11 @@ def _faults(document: Document) -> Iterator[Fault]:
     for name, value in document.items():
         if name not in WRITABLE:
             yield _unknown(name)
-        elif not _is_member[name](value) or (name == "attributes" and not _is_short(value)):
+        elif (
+            not _is_member[name](value)
+            or (name == "attributes" and not _is_short(value))
+            or (name in TEXTS and not _is_visible(value))
+        ):
             yield Fault(_pointer(name), f"must be {WRITABLE[name]['description']}")
     if isinstance(attributes := document.get("attributes"), dict):
         yield from _attribute_name_faults(attributes)
@@ -180,6 +201,16 @@ def _attribute_value_faults(attributes: Document) -> Iterator[Fault]:
     for name, value in attributes.items():
         if not _is_attribute_value(value) or not _is_kept_exactly(value):
             yield Fault(_pointer("attributes", name), f"must be {ATTRIBUTE_VALUE}")
+
+
+def _is_visible(text: str) -> bool:
+    """Whether any character of it shows."""
+    import unicodedata  # noqa: PLC0415 a megabyte that a start has no use for
+
+    return any(
+        character not in INVISIBLE and unicodedata.category(character) not in INVISIBLE_CATEGORIES
+        for character in text
+    )
 
 
 def _is_short(attributes: Document) -> bool:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 type Schema = dict[str, Any]
 
+EMAIL_LOCAL_MAX_LENGTH: Final = 64
+
 _LETTER_OR_DIGIT = "[A-Za-z0-9]"
 _DOMAIN_LABEL = f"{_LETTER_OR_DIGIT}(?:[A-Za-z0-9-]{{0,61}}{_LETTER_OR_DIGIT})?"
 # The $ is escaped because fastjsonschema takes one for the end, in a set of characters, too.
@@ -39,14 +41,17 @@ _COUNTRIES = """
     ZW
 """.split()  # noqa: SIM905 a list would be ten times as long
 
+_WITHOUT_CONTROLS = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
+
 
 def _text(max_length: int) -> Schema:
     return {
         "type": "string",
         "minLength": 1,
         "maxLength": max_length,
-        "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]*$",
-        "description": f"a string of 1 to {max_length} characters without control characters",
+        "pattern": _WITHOUT_CONTROLS,
+        "description": f"a string of 1 to {max_length} characters, not all of them invisible, "
+        "without control characters",
     }
 
 
@@ -63,11 +68,12 @@ WRITABLE: Final[dict[str, Schema]] = {
         "type": "string",
         "format": "email",
         "maxLength": 254,
-        # RFC 5321's Mailbox with a Dot-string of at most 64 and a Domain; quoted local parts and
-        # address literals are left out, as everywhere on the web.
-        "pattern": f"^(?=[^@]{{1,64}}@){_ATOM}(?:\\.{_ATOM})*"
-        f"@{_DOMAIN_LABEL}(?:\\.{_DOMAIN_LABEL})*$",
-        "description": "an ASCII email address of at most 254 characters, such as jane@example.com",
+        # RFC 5321's Mailbox with a Dot-string and a Domain; quoted local parts and address literals
+        # are left out, as everywhere on the web. The Dot-string's length is left to the format: an
+        # expression for it would need to look ahead, which RE2 and Rust's expressions can't.
+        "pattern": f"^{_ATOM}(?:\\.{_ATOM})*@{_DOMAIN_LABEL}(?:\\.{_DOMAIN_LABEL})*$",
+        "description": "an ASCII email address of at most 254 characters, "
+        f"at most {EMAIL_LOCAL_MAX_LENGTH} of them before the @, such as jane@example.com",
     },
     "status": {
         "type": "string",
@@ -141,10 +147,25 @@ LIST_PARAMETERS: Final[dict[str, Schema]] = {
 
 READ_ONLY: Final = ("created_at", "updated_at", "version")
 
+# What people read. Of such a text at least one character shows: its category in Unicode is none of
+# these (control and format characters, separators), and it is none of the others that are not
+# rendered (Default_Ignorable_Code_Point) or are blank. Dialects of regular expressions share no way
+# to say so in a pattern.
+TEXTS: Final = frozenset(n for n, s in WRITABLE.items() if s.get("pattern") == _WITHOUT_CONTROLS)
+INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+INVISIBLE: Final = frozenset(
+    [
+        *"\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0",
+        # Variation selectors.
+        *map(chr, range(0xFE00, 0xFE10)),
+        *map(chr, range(0xE0100, 0xE01F0)),
+    ]
+)
+
 ATTRIBUTE_NAME: Final = "named with 1 to 64 letters, digits, _ or -"
 ATTRIBUTE_VALUE: Final = (
-    "a string of at most 2048 characters, a boolean, an integer from -2^63 to 2^64-1, "
-    "or another finite IEEE 754 double"
+    "a string of at most 2048 characters, a boolean, an integer from -2^63 to 2^64-1 or one that "
+    "is an IEEE 754 double, or another number in a double's range"
 )
 ATTRIBUTES_MAX_BYTES: Final = 16 * 1024
 

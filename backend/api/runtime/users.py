@@ -40,7 +40,9 @@ class Page(NamedTuple):
 class Users(Protocol):
     """All users. Usernames come normalized; username and email are unique at any time.
 
-    Every call may raise Unavailable: then nothing is half-written and a repeat is safe.
+    Every call may raise Unavailable: then nothing is half-written, but a write may have taken
+    effect, or may yet do so. A repeat is safe, of a create only with an attempt
+    (docs/decisions/0002-every-write-is-a-transaction.md).
     """
 
     def create(self, user: User, attempt: Attempt | None = None) -> User:

@@ -106,6 +106,7 @@ class Version:
             "routeKey": route,
             "rawPath": path,
             "rawQueryString": query,
+            **({"pathParameters": {"username": username}} if username else {}),
             "headers": {
                 "content-type": "application/json",
                 **({"if-match": if_match} if if_match else {}),

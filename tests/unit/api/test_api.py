@@ -15,11 +15,13 @@ from api import UserAPI
 from errors import Unavailable
 from localcloud.events import REQUEST_ID, event
 from models import User
+from routes import ROUTES
 from tests.failing_users import FailingUsers
 from tests.in_memory_users import InMemoryUsers
 from users import Users
 
 CONTEXT = LambdaContext()
+ROUTE_KEYS = {f"{method} {path}" for path, methods in ROUTES.items() for method in methods}
 JANE = "/users/jane"
 STALE = {"if-match": '"stale"'}
 USER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE"]
@@ -76,9 +78,15 @@ class Client:
         self._api = UserAPI(users, logger, metrics())
 
     def send(self, method: str, path: str, body: object = None, **request: Any) -> Answer:
-        return self.receive({**event(method, path, body, **request), "routeKey": "$default"})
+        sent = event(method, path, body, **request)
+        if sent["routeKey"] not in ROUTE_KEYS:
+            sent |= {"routeKey": "$default", "pathParameters": None}
+            sent["requestContext"]["routeKey"] = "$default"
+        return self.receive(sent, {"sub": "somebody"})
 
-    def receive(self, request: dict[str, Any]) -> Answer:
+    def receive(self, request: dict[str, Any], claims: dict[str, str] | None = None) -> Answer:
+        if claims is not None:
+            request["requestContext"]["authorizer"] = {"jwt": {"claims": claims}}
         answer = self._api(request, CONTEXT)
         json.dumps(answer)  # Lambda has to
         assert not answer.get("isBase64Encoded")
@@ -208,6 +216,7 @@ def test_says_that_a_user_has_not_changed(client: Client, method: str, etag: str
     answer = client.send(method, JANE, headers={"if-none-match": etag.format(tag)})
     assert (answer.status, answer.text) == (304, "")
     assert answer.headers["ETag"] == tag
+    assert "Content-Length" not in answer.headers
 
 
 def test_reads_a_user_that_has_changed(client: Client) -> None:
@@ -223,10 +232,11 @@ def test_a_user_that_is_gone_has_not_just_not_changed(client: Client) -> None:
 
 @pytest.mark.parametrize("path", [JANE, "/users/john", "/health", "/nowhere"])
 def test_head_is_get_without_a_body(client: Client, path: str) -> None:
-    client.create()
+    client.create(given_name="Jané")
     get, head = client.send("GET", path), client.send("HEAD", path)
-    assert (head.status, head.headers, head.text) == (get.status, get.headers, "")
     assert get.text
+    length = {"Content-Length": str(len(get.text.encode()))}
+    assert (head.status, head.headers, head.text) == (get.status, {**get.headers, **length}, "")
 
 
 # Replacing
@@ -494,7 +504,7 @@ def test_refuses_a_compressed_body(client: Client, method: str, path: str) -> No
     answer = client.send(method, path, {}, headers={"content-encoding": "gzip"})
     assert answer.status == 415
     assert answer.headers["Accept-Encoding"] == "identity"
-    assert answer.document["detail"] == "Send the header Content-Encoding: identity."
+    assert answer.document["detail"] == "Send the body as it is, without Content-Encoding."
 
 
 @every_body
@@ -512,6 +522,28 @@ def test_ignores_a_body_where_none_is_meant(client: Client, method: str) -> None
     client.create()
     answer = client.send(method, JANE, raw="{", headers={"content-type": "text/plain"})
     assert answer.status in (200, 204)
+
+
+@every_body
+@pytest.mark.parametrize(
+    "raw",
+    [
+        json.dumps({"attributes": {f"~{n}": [] for n in range(6000)}}),
+        json.dumps({"attributes": {f"~{n}": [] for n in range(6000)}}, separators=(",", ":")),
+        json.dumps({f"~/{n}": 1 for n in range(5000)}),
+        json.dumps({"~" * 65_000: 1}),
+        json.dumps({"\x7f" * 10: {}, **{'"' * 300 + str(n): n for n in range(90)}}),
+    ],
+)
+def test_a_refusal_is_not_much_larger_than_the_body(
+    client: Client, method: str, path: str, raw: str
+) -> None:
+    client.create()
+    answer = client.send(method, path, raw=raw[: 2**16])
+    assert answer.status in (400, 422)
+    answer = client.send(method, path, raw=raw)
+    assert len(answer.text.encode()) < 3 * 2**16
+    assert answer.status in (413, 422)
 
 
 @every_body
@@ -569,6 +601,124 @@ def test_all_users_at_once_can_not_be_changed(client: Client, method: str) -> No
     answer = client.send(method, "/users", {})
     assert (answer.status, answer.problem) == (405, "method-not-allowed")
     assert "POST" in answer.headers["Allow"].split(", ")
+
+
+# Routes
+
+DELETE_USER = "DELETE /users/{username}"
+
+
+def route_event(route: str | None, path: str, username: str | None, method: str) -> dict[str, Any]:
+    """What the gateway could send: the parts of an event need not come from one reading."""
+    body = {"username": "new"} if method.upper() == "POST" else {"state": "x"}
+    result = event(method, path, body)
+    result["pathParameters"] = None if username is None else {"username": username}
+    result["routeKey"] = result["requestContext"]["routeKey"] = route
+    if route is None:
+        del result["routeKey"], result["requestContext"]["routeKey"]
+    return result
+
+
+def unreached() -> Client:
+    """A client of which a call that reaches the store fails: 500."""
+    return Client(FailingUsers(AssertionError("reached")))
+
+
+def test_every_route_has_a_call() -> None:
+    api = UserAPI(
+        InMemoryUsers(), Logger(service=uuid.uuid4().hex, stream=io.StringIO()), metrics()
+    )
+    assert api._calls.keys() == ROUTE_KEYS
+
+
+@pytest.mark.parametrize("scope", ["users/read", "users/write", ""])
+@pytest.mark.parametrize("route", ["$default", "OPTIONS /{proxy+}", "ANY /{proxy+}", "", None])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        *[(method, JANE, 404) for method in USER_METHODS],
+        *[(method, JANE, 405) for method in ("POST", "delete", "Delete", "patch", "OPTIONS", "x")],
+        *[("POST", "/users", 404), ("GET", "/users", 404), ("HEAD", "/users", 404)],
+        *[("post", "/users", 405), ("PUT", "/users", 405), ("DELETE", "/users", 405)],
+        *[("GET", "/health", 404), ("POST", "/health", 405), ("GET", "/docs", 404)],
+        *[("GET", "/nowhere", 404), ("DELETE", "/users/", 404), ("GET", "", 404)],
+    ],
+)
+def test_what_no_route_has_runs_no_call(
+    route: str | None, method: str, path: str, status: int, scope: str
+) -> None:
+    client = unreached()
+    request = route_event(route, path, None, method)
+    answer = client.receive(request, {"sub": "somebody", "scope": scope})
+    assert answer.status == status
+    assert ("Allow" in answer.headers) is (status == 405)
+    [line] = client.log_lines
+    assert (line["route"], line["method"]) == ("$default", "")
+
+
+@pytest.mark.parametrize(
+    ("route", "path", "username", "method"),
+    [
+        # The gateway cuts the path at a decoded question mark, and decodes it twice.
+        (DELETE_USER, JANE, "jane?x", "DELETE"),
+        (DELETE_USER, JANE, "%6aane", "DELETE"),
+        (DELETE_USER, JANE, "jane%3Fx", "DELETE"),
+        (DELETE_USER, JANE, "john", "DELETE"),
+        (DELETE_USER, JANE, "JANE", "DELETE"),
+        (DELETE_USER, JANE, "jane\n", "DELETE"),
+        (DELETE_USER, "/users/jane\n", "jane", "DELETE"),
+        (DELETE_USER, "/users/john", "jane", "DELETE"),
+        (DELETE_USER, "//users/jane", "jane", "DELETE"),
+        (DELETE_USER, "/users/jane/", "jane", "DELETE"),
+        (DELETE_USER, "/prod/users/jane", "jane", "DELETE"),
+        (DELETE_USER, "/users/jane/x", "jane%2Fx", "DELETE"),
+        (DELETE_USER, "/users/", "", "DELETE"),
+        (DELETE_USER, JANE, None, "DELETE"),
+        # Another method than the route's.
+        (DELETE_USER, JANE, "jane", "GET"),
+        ("GET /users/{username}", JANE, "jane", "DELETE"),
+        ("GET /health", JANE, None, "DELETE"),
+        ("GET /health", JANE, "jane", "GET"),
+        ("GET /users", "/users/", None, "GET"),
+        ("GET /users", "//users", None, "GET"),
+        ("POST /users", "/users", None, "PUT"),
+        ("GET /docs/{file}", "/docs/page.css", None, "GET"),
+    ],
+)
+def test_a_request_whose_parts_do_not_agree_runs_no_call(
+    route: str, path: str, username: str | None, method: str
+) -> None:
+    client = unreached()
+    answer = client.receive(route_event(route, path, username, method))
+    assert answer.status == 404
+    if method != "HEAD":
+        assert answer.problem in {"path-not-found", "user-not-found"}
+
+
+@pytest.mark.parametrize("part", ["path", "method"])
+def test_both_places_of_an_event_count(part: str) -> None:
+    client = unreached()
+    request = route_event(DELETE_USER, JANE, "jane", "DELETE")
+    request["requestContext"]["http"][part] = "/users/john" if part == "path" else "PATCH"
+    assert client.receive(request).status == 404
+    request = route_event(DELETE_USER, JANE, "jane", "DELETE")
+    request["requestContext"]["routeKey"] = "$default"
+    assert client.receive(request).status == 404
+
+
+@pytest.mark.parametrize(
+    "username", ["jane", "JANE", "a+b@x.y", "A+B@X.Y", "a.b-c_d", "0", "x" * 128]
+)
+@pytest.mark.parametrize("method", ["GET", "get", "Get"])
+def test_a_request_whose_parts_agree_runs_the_routes_call(
+    client: Client, username: str, method: str
+) -> None:
+    client.create(username=username)
+    route = "GET /users/{username}"
+    answer = client.receive(route_event(route, f"/users/{username}", username, method))
+    assert (answer.status, answer.document["username"]) == (200, username.lower())
+    assert client.log_lines[-1]["method"] == "GET"  # the route's, not the client's spelling
+    assert client.log_lines[-1]["route"] == route
 
 
 @pytest.mark.parametrize(
@@ -718,7 +868,8 @@ def test_a_request_is_one_line_of_the_log(
     client.send(method, path, body, headers=headers)
     (line,) = client.log_lines[before:]
     assert line["message"] == "request"
-    assert (line["method"], line["status"]) == (method, status)
+    is_routed = event(method, path)["routeKey"] in ROUTE_KEYS
+    assert (line["method"], line["status"]) == (method if is_routed else "", status)
     assert line["request_id"] == REQUEST_ID
     assert line["milliseconds"] >= 0
 
@@ -832,7 +983,7 @@ def test_a_failed_request_is_one_line_too(status: int) -> None:
 
 
 def test_the_log_holds_the_route(client: Client) -> None:
-    client.receive({**event("GET", JANE), "routeKey": "GET /users/{username}"})
+    client.receive(event("GET", JANE))
     assert client.log_lines[0]["route"] == "GET /users/{username}"
 
 
@@ -871,7 +1022,7 @@ def test_the_log_holds_nothing_personal(client: Client) -> None:
         if target == "/users" and method == "GET":
             request["rawQueryString"] = "email=jane@example.org"
             request["queryStringParameters"] = {"email": "jane@example.org"}
-        statuses.append(client.receive({**request, "routeKey": "$default"}).status)
+        statuses.append(client.receive(request).status)
     assert statuses == [201, 409, 409, 200, 200, 200, 422, 405, 404, 204, 404, 200]
     values = [str(value).lower() for value in PERSONAL.values() if isinstance(value, str)]
     held = [v for v in (*values, "hobby", "chess", "t0ken", "email=") if v in client.log.lower()]
@@ -909,7 +1060,8 @@ class TestLists:
         self.create(client, "a", "b")
         get = client.send("GET", "/users", query="limit=1")
         head = client.send("HEAD", "/users", query="limit=1")
-        assert (head.status, head.text, head.headers) == (200, "", get.headers)
+        length = {"Content-Length": str(len(get.text))}
+        assert (head.status, head.text, head.headers) == (200, "", {**get.headers, **length})
 
     @pytest.mark.parametrize("query", ["limit=0", "cursor=abc", "page=1", "limit=1&limit=1"])
     def test_a_bad_query_is_a_problem(self, client: Client, query: str) -> None:
@@ -986,13 +1138,20 @@ class TestIdempotencyKey:
     def test_a_key_belongs_to_the_tokens_subject(self, client: Client) -> None:
         def create(subject: str, username: str) -> Answer:
             request = event("POST", "/users", {"username": username}, headers=self.KEY)
-            request["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": subject}}}
-            return client.receive(request)
+            return client.receive(request, {"sub": subject})
 
         first = create("one", "jane")
         assert create("another", "john").status == 201
         assert create("one", "jane").text == first.text
         assert create("another", "jane").problem == "idempotency-key-reused"
+
+    def test_a_token_that_names_nobody_has_none(self, client: Client) -> None:
+        request = event("POST", "/users", {"username": "jane"}, headers=self.KEY)
+        answer = client.receive(request, {"scope": "users/write"})
+        assert (answer.status, answer.problem) == (400, "malformed-request")
+        assert "claim" in answer.document["detail"]
+        del request["headers"]["idempotency-key"]
+        assert client.receive(request, {"scope": "users/write"}).status == 201
 
     def test_other_calls_have_no_use_for_it(self, client: Client) -> None:
         client.create()

@@ -1,8 +1,11 @@
 import contextlib
 import json
+import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import bodies
 from errors import ContentTooLarge, MalformedRequest, UnsupportedMediaType
@@ -210,6 +213,10 @@ def test_does_not_parse_what_is_too_large() -> None:
         "application/json ; charset=utf-8 ; profile=x",
         "application/json; profile=x",
         "application/json;",
+        *("application/json; charset=utf8", "application/json;charset=UTF8"),
+        *("application/json; charset=us-ascii", "application/json; charset='utf-8'"),
+        *("application/json; charset = utf-8", "application/json; x-charset=utf-16"),
+        "application/json; charset=utf-8; charset=UTF8",
     ],
 )
 def test_takes_a_content_type(content_type: str) -> None:
@@ -225,6 +232,7 @@ def test_takes_a_content_type(content_type: str) -> None:
         *("application/json, text/plain", "text/plain; application/json", "application/json/x"),
         *("application/json; charset=latin-1", "application/json; charset=utf-16"),
         *("application/json; charset=", "application/json; charset=utf-8; charset=latin-1"),
+        *("application/json; charset = utf-16", "application/json; charset=utf_8x"),
     ],
 )
 def test_refuses_a_content_type(content_type: str) -> None:
@@ -232,6 +240,22 @@ def test_refuses_a_content_type(content_type: str) -> None:
         read("{}", content_type=content_type)
     assert caught.value.accepted == ("application/json",)
     assert caught.value.header == "Accept"
+
+
+@pytest.mark.parametrize(
+    "coding", ["", " ", "identity", "Identity", " identity ", ",", "identity,", ", identity ,\t"]
+)
+def test_takes_a_body_that_is_not_encoded(coding: str) -> None:
+    request = event("POST", "/users", {}, headers={"content-encoding": coding})
+    assert bodies.read_object(request, bodies.JSON, header="Accept") == {}
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "identity, gzip", "utf-8", "none", "*"])
+def test_refuses_a_body_that_is_encoded(coding: str) -> None:
+    request = event("POST", "/users", {}, headers={"content-encoding": coding})
+    with pytest.raises(UnsupportedMediaType, match="as it is, without Content-Encoding") as caught:
+        bodies.read_object(request, bodies.JSON, header="Accept")
+    assert (caught.value.accepted, caught.value.header) == (("identity",), "Accept-Encoding")
 
 
 def test_refuses_a_missing_content_type() -> None:
@@ -258,6 +282,43 @@ def test_numbers_keep_their_type(literal: str) -> None:
     value = read(in_object(literal))["a"]
     assert value == json.loads(literal)
     assert type(value) is (int if literal.lstrip("-").isdigit() else float)
+
+
+# A number comes back as the double that is nearest to it, which is what most clients read anyway
+# (RFC 8259, section 6).
+@pytest.mark.parametrize(
+    ("literal", "back"),
+    [
+        *[(n, n) for n in ("0.0", "-0.0", "0.1", "5e-324", "-5e-324", "2.5e-323", "1.5e-310")],
+        *[("1E5", "100000.0"), ("1e5", "100000.0"), ("1.50", "1.5"), ("-0", "0"), ("0e9", "0.0")],
+        *[("0.1000000000000000055", "0.1"), ("0.10000000000000001", "0.1")],
+        *[("0.12345678901234567890", "0.12345678901234568"), ("50e-325", "5e-324")],
+        *[("2.2250738585072014e-308", "2.2250738585072014e-308")],
+        *[("0." + "0" * 60_000 + "1e60000", "0.1"), ("0e-99999999999999999999", "0.0")],
+        *[("12345678901234567890", "12345678901234567890"), ("1e23", "1e+23")],
+    ],
+)
+def test_a_number_comes_back_as_the_nearest_double(literal: str, back: str) -> None:
+    assert json.dumps(read(in_object(literal))["a"]) == back
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("1e-400", "1E-400", "0.00001e-320", "2e-324", "1e-99999999999999999999", "1e-5000"),
+        # They would come back with other digits.
+        *("4e-324", "6e-324", "1.23456789012345678e-310", "1e400", "1e309"),
+        "0." + "0" * 400 + "1",
+    ],
+)
+def test_a_number_that_no_double_is_near_enough_to_is_none(number: str, sign: str) -> None:
+    assert not math.isfinite(read(in_object(sign + number))["a"])
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.floats(-1e-307, 1e-307))
+def test_every_double_comes_back(value: float) -> None:
+    assert json.dumps(read(in_object(json.dumps(value)))["a"]) == json.dumps(value)
 
 
 @pytest.mark.parametrize("digits", [4_000, 4_300, 4_301, 5_000, 60_000])

@@ -10,14 +10,19 @@ from idempotency import read_attempt
 from users import Attempt
 
 
-def attempt(key: str = "key", caller: str = "caller", **document: Any) -> Attempt:
-    made = read_attempt({"idempotency-key": key}, caller, document)
+def of(claims: dict[str, str], key: str = "key", **document: Any) -> Attempt:
+    made = read_attempt({"idempotency-key": key}, claims, document)
     assert made is not None
     return made
 
 
+def attempt(key: str = "key", caller: str = "caller", **document: Any) -> Attempt:
+    return of({"sub": caller}, key, **document)
+
+
 def test_a_request_without_a_key_is_no_attempt() -> None:
-    assert read_attempt({}, "caller", {}) is None
+    assert read_attempt({}, {"sub": "caller"}, {}) is None
+    assert read_attempt({}, {}, {}) is None
 
 
 @pytest.mark.parametrize("key", ["k", "k" * 255, '"quoted"', "!#~", "a,b"])
@@ -37,6 +42,33 @@ def test_callers_have_keys_of_their_own() -> None:
     # Whatever divides the two could be in either.
     assert attempt("b", "a,").key != attempt(",b", "a").key
     assert attempt("b", 'a","').key != attempt('","b', "a").key
+
+
+CALLERS: list[dict[str, str]] = [
+    {"sub": "a"},
+    {"sub": "b"},
+    {"client_id": "a"},
+    {"client_id": "b"},
+    {"azp": "a"},
+    {"azp": "b"},
+]
+
+
+def test_whose_token_names_no_subject_has_keys_of_their_own_too() -> None:
+    assert len({of(claims).key for claims in CALLERS}) == len(CALLERS)
+    assert of({"sub": "", "client_id": "a"}) == of({"client_id": "a", "azp": "b"})
+    assert of({"sub": "a", "client_id": "b", "azp": "c"}) == of({"sub": "a"})
+
+
+@pytest.mark.parametrize("claims", [{}, {"sub": ""}, {"scope": "users/write", "iss": "x"}])
+def test_a_key_that_is_nobodys_is_refused(claims: dict[str, str]) -> None:
+    with pytest.raises(MalformedRequest, match="no claim sub, client_id or azp"):
+        of(claims)
+
+
+def test_keys_that_are_stored_stay_valid() -> None:
+    stored = "bb9166c4372b0c1473bb08c0180ff97db0820bd9ca2fbddfcd7fad1290d3d1b6"
+    assert attempt("key", "caller").key == stored
 
 
 def test_neither_the_key_nor_the_body_can_be_read_from_it() -> None:

@@ -29,6 +29,8 @@ def test_a_list_without_a_query_is_the_first_25() -> None:
     ("query", "listing"),
     [
         ("limit=1", Listing(1)),
+        *[(query, Listing(1)) for query in ("limit=1&", "&limit=1", "&&limit=1&&")],
+        ("&", Listing(25)),
         ("limit=100", Listing(100)),
         ("username_prefix=Jane.D", Listing(25, username_prefix="jane.d")),
         ("username_prefix=jane%2Bx%40", Listing(25, username_prefix="jane+x@")),
@@ -96,7 +98,7 @@ def test_a_status_is_one_that_users_have(value: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["limit", "limit=1&", "&", "=", "=1", "limit=1&limit", "%", "limit=%ff", "%ff=1", "\ud800=1"],
+    ["limit", "=", "=1", "limit=1&=", "limit=1&limit", "%", "limit=%ff", "%ff=1", "\ud800=1"],
 )
 def test_what_is_no_query_is_refused(query: str) -> None:
     with pytest.raises(MalformedRequest):

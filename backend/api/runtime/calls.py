@@ -1,0 +1,189 @@
+"""The calls: each reads a request, asks the port, and says the answer in HTTP."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import bodies
+import idempotency
+import parsing
+from errors import UserNotFound
+from listing import next_page, read_listing, read_query
+from models import Document, User
+from preconditions import Preconditions, entity_tag
+from response import Response
+from users import Users
+
+type Event = dict[str, Any]
+type Call = Callable[[Event], Response]
+
+
+class Calls:
+    """Take a request as the gateway describes it (payload format 2.0), once its route is known.
+
+    Each may raise a UserError.
+
+    Args:
+        users: the store.
+        count: called with the name of a metric when what it counts has happened.
+    """
+
+    def __init__(self, users: Users, count: Callable[[str], None]) -> None:
+        self._users = users
+        self._count = count
+
+    def by_route(self) -> Mapping[str, Call]:
+        """Return the call of each route, by the route's key."""
+        reads = {
+            "/users": self.list_users,
+            "/users/{username}": self.get,
+            "/health": self.health,
+            **dict.fromkeys(("/openapi.json", "/docs", "/docs/{file}", "/problems/{name}"), page),
+        }
+        return {
+            **{f"{method} {path}": c for path, c in reads.items() for method in ("GET", "HEAD")},
+            "POST /users": self.create,
+            "PUT /users/{username}": self.replace,
+            "PATCH /users/{username}": self.patch,
+            "DELETE /users/{username}": self.delete,
+        }
+
+    def create(self, event: Event) -> Response:
+        """Create a user, or repeat the response to the create that had the same key."""
+        _refuse_query(event)
+        document = bodies.read_object(event, bodies.JSON, header="Accept")
+        attempt = idempotency.read_attempt(event["headers"], claims(event), document)
+        user = parsing.parse_new_user(document)
+        created = self._users.create(user, attempt)
+        headers = {"Location": f"/users/{created.username}"}
+        if created is user:
+            self._count("UsersCreated")
+        else:
+            self._count("Replays")
+            headers["Idempotency-Replayed"] = "true"
+        return _user_response(created, status=201, headers=headers)
+
+    def list_users(self, event: Event) -> Response:
+        """List the users that the query asks for, a page of them."""
+        listing = read_listing(_query(event))
+        page = self._users.list_users(listing)
+        document: Document = {"users": [user.to_document() for user in page.users]}
+        headers = {}
+        if page.more:
+            cursor, reference = next_page(listing, page.users[-1].username)
+            document["next_cursor"] = cursor
+            headers["Link"] = f'<{reference}>; rel="next"'
+        return json_response(200, document, headers)
+
+    def get(self, event: Event) -> Response:
+        """Read a user."""
+        _refuse_query(event)
+        preconditions = Preconditions.of(event["headers"])
+        user = self._users.get(_username(event))
+        preconditions.check(user, safe=True)
+        return _user_response(user)
+
+    def replace(self, event: Event) -> Response:
+        """Replace all writable members of a user."""
+        _refuse_query(event)
+        preconditions = Preconditions.of(event["headers"])
+        username = _username(event)
+        document = bodies.read_object(event, bodies.JSON, header="Accept")
+        members = parsing.parse_replacement(document, username=username)
+
+        def replace(user: User) -> User:
+            preconditions.check(user, safe=False)
+            return user.changed(members)
+
+        return _user_response(self._update(username, replace))
+
+    def patch(self, event: Event) -> Response:
+        """Merge a patch into a user."""
+        _refuse_query(event)
+        preconditions = Preconditions.of(event["headers"])
+        username = _username(event)
+        patch = bodies.read_object(event, bodies.MERGE_PATCH, header="Accept-Patch")
+
+        def merge(user: User) -> User:
+            preconditions.check(user, safe=False)
+            members = parsing.parse_merge_patch(patch, user.members, username=username)
+            return user.changed(members)
+
+        return _user_response(self._update(username, merge))
+
+    def _update(self, username: str, change: Callable[[User], User]) -> User:
+        before: User | None = None
+
+        def observed(user: User) -> User:
+            nonlocal before
+            before = user
+            return change(user)
+
+        after = self._users.update(username, observed)
+        if after is not before:
+            self._count("UsersChanged")
+        return after
+
+    def delete(self, event: Event) -> Response:
+        """Remove a user."""
+        _refuse_query(event)
+        preconditions = Preconditions.of(event["headers"])
+
+        def permit(user: User) -> None:
+            preconditions.check(user, safe=False)
+
+        self._users.delete(_username(event), permit)
+        self._count("UsersDeleted")
+        return Response(204, {})
+
+    def health(self, _event: Event) -> Response:
+        """Say that the store can be reached."""
+        self._users.check()
+        return json_response(200, {"status": "ok"}, {})
+
+
+def page(event: Event) -> Response:
+    """Give a person something to read."""
+    import pages  # noqa: PLC0415 what only people ask for costs no other call anything
+
+    return pages.answer(event["rawPath"], event["headers"])
+
+
+def claims(event: Event) -> Mapping[str, str]:
+    """Return what the token says; nothing where a route needs none."""
+    found: Mapping[str, str] | None = (
+        event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims")
+    )
+    return found or {}
+
+
+def json_response(status: int, body: Document, headers: Mapping[str, str]) -> Response:
+    """Return a response with a document; its media type is application/json, or in `headers`."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return Response(status, {"Content-Type": "application/json", **headers}, text)
+
+
+def _user_response(
+    user: User, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    return json_response(
+        status, user.to_document(), {"ETag": entity_tag(user.etag), **(headers or {})}
+    )
+
+
+def _username(event: Event) -> str:
+    """The username in the path, as it is stored; what can't be one is no user's."""
+    normalized = parsing.normalized_username(event["pathParameters"]["username"])
+    if normalized is None:
+        raise UserNotFound
+    return normalized
+
+
+def _query(event: Event) -> str:
+    # The gateway joins repeated parameters with commas everywhere else.
+    query: str = event.get("rawQueryString", "")
+    return query
+
+
+def _refuse_query(event: Event) -> None:
+    read_query(_query(event))
