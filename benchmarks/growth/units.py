@@ -72,7 +72,9 @@ def transacted(items: Sequence[Mapping[str, Any]]) -> int:
 def prices() -> Prices:
     """Those of the example in docs/operations.md. Raises Failure when it has none."""
     text = _PRICES.read_text()
-    found = [re.search(rf"\*{name}\* (\d+\.\d+)", text) for name in Prices._fields]
+    found = [
+        re.search(rf"million {name} units \| (\d+\.\d+) a million", text) for name in Prices._fields
+    ]
     if not all(found):
-        raise Failure(f"{_PRICES.relative_to(ROOT)} must name a price of *read* and of *write*.")
+        raise Failure(f"{_PRICES.relative_to(ROOT)} must name the price of read and write units.")
     return Prices(*(float(price[1]) for price in found if price))

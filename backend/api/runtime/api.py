@@ -8,6 +8,7 @@ import traceback
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -132,8 +133,9 @@ def _agrees(event: Event, route: str) -> bool:
     method, _, template = route.partition(" ")
     request = event["requestContext"]
     path = routes.filled(template, event.get("pathParameters") or {})
-    return bool(
-        event["rawPath"] == request["http"]["path"] == path
+    return (
+        # Whether the gateway decodes each of the two is documented nowhere.
+        all(path in {one, unquote(one)} for one in (event["rawPath"], request["http"]["path"]))
         and request["http"]["method"].upper() == method
         and request.get("routeKey") == route
     )

@@ -721,6 +721,12 @@ def test_a_request_whose_parts_agree_runs_the_routes_call(
     assert client.log_lines[-1]["route"] == route
 
 
+def test_a_path_agrees_whether_or_not_the_gateway_decoded_it(client: Client) -> None:
+    client.create(username="a+b@x.y")
+    request = route_event("GET /users/{username}", "/users/a%2Bb%40x.y", "a+b@x.y", "GET")
+    assert client.receive(request).status == 200
+
+
 @pytest.mark.parametrize(
     "username",
     [

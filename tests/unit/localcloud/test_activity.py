@@ -3,6 +3,7 @@ import json
 import pytest
 
 from localcloud.activity import Activity
+from localcloud.install import ROOT
 
 ROUTES = [
     "$default",
@@ -53,11 +54,12 @@ def test_what_the_function_logs_is_readable(
     ]
     lines = [entry if isinstance(entry, str) else json.dumps(entry) for entry in log]
     activity.show(json.dumps({"log": "\n".join(lines), "error": None}).encode())
+    first_line = (ROOT / "backend/api/runtime/api.py").read_text().splitlines()[0]
     assert capsys.readouterr().err.splitlines() == [
         "  WARNING unavailable reason=throttled",
         "  ERROR bug",
         "    api.py:1 module",
-        '      """The calls: each reads a request, asks the port, and says the answer in HTTP."""',
+        f"      {first_line}",
         "    elsewhere.py:7 f",
         "  printed",
         "  7",
