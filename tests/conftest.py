@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deployed import Client
-from tests.dynamodb_local import started_engine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,6 +47,9 @@ def anonymous(endpoint: str) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def dynamodb_local() -> Iterator[str]:
     """The endpoint of AWS's engine, in memory."""
+    # Others, the smoke tests above all, need none of what this brings.
+    from tests.dynamodb_local import started_engine  # noqa: PLC0415
+
     with started_engine() as endpoint:
         yield endpoint
 
