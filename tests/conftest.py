@@ -8,7 +8,6 @@ import pytest
 
 from localcloud import environment
 from tests.deployed import Client
-from tests.dynamodb_local import started_engine
 
 # As the scripts do: a hook's GIT_DIR, or a shell's NODE_OPTIONS, must not reach what tests start.
 environment.enter()
@@ -68,6 +67,9 @@ def anonymous(endpoint: str) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def dynamodb_local() -> Iterator[str]:
     """The endpoint of AWS's engine, in memory."""
+    # Others, the smoke tests above all, need none of what this brings.
+    from tests.dynamodb_local import started_engine  # noqa: PLC0415
+
     with started_engine() as endpoint:
         yield endpoint
 
