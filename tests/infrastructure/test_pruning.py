@@ -159,7 +159,7 @@ def test_credentials_are_renewed_where_lambda_says(asset: Path) -> None:
 def test_credentials_that_end_and_cannot_be_renewed_are_unavailable(asset: Path) -> None:
     with credentials("2026-01-01T00:00:00Z", []) as address:
         environ = {"AWS_ACCESS_KEY_ID": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": address}
-        assert get_item(asset, "http://localhost:1", environ) == "CredentialRetrievalError"
+        assert get_item(asset, "http://localhost:1", environ) == "RuntimeError"
 
 
 @pytest.mark.parametrize(

@@ -362,6 +362,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
         self.endpoint = f"http://127.0.0.1:{self._server.getsockname()[1]}"
 
     @property
@@ -378,10 +379,16 @@ class Proxy:
         self._faults.clear()
         self.exchanges.clear()
 
+    def drop(self) -> None:
+        """End all connections, as after an hour in which nobody said anything."""
+        for client in tuple(self._open):
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+
     @contextlib.contextmanager
     def serving(self) -> Iterator["Proxy"]:
-        threads: list[threading.Thread] = []
-
         def accept() -> None:
             while True:
                 try:
@@ -390,8 +397,8 @@ class Proxy:
                     return
                 self.connections += 1
                 self._open.add(client)
-                threads.append(threading.Thread(target=self._serve, args=(client,)))
-                threads[-1].start()
+                self._threads.append(threading.Thread(target=self._serve, args=(client,)))
+                self._threads[-1].start()
 
         accepting = threading.Thread(target=accept)
         accepting.start()
@@ -401,11 +408,7 @@ class Proxy:
             self._server.shutdown(socket.SHUT_RDWR)
             self._server.close()
             accepting.join()
-            for client in tuple(self._open):
-                with contextlib.suppress(OSError):
-                    client.shutdown(socket.SHUT_RDWR)
-            for thread in threads:
-                thread.join()
+            self.drop()
 
     def _serve(self, client: socket.socket) -> None:
         with client, client.makefile("rb") as stream, contextlib.suppress(ConnectionError):

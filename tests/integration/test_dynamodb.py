@@ -6,6 +6,7 @@ Faults are put on the wire between the client and the engine, and time passes wh
 import itertools
 import json
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -595,6 +596,28 @@ class TestFaults:
         line.fail("TransactWriteItems", then(refusal, lambda: others.create(first, attempt)))
         assert users.create(user(), attempt) == first
 
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            refused("ConditionalCheckFailed"),  # without the item that was asked for
+            cancelled(),
+            cancelled("ConditionalCheckFailed"),
+            refused("None"),
+            error(400, "TransactionCanceledException"),
+            error(400, "TransactionCanceledException", CancellationReasons=[{}, {}, {}]),
+            error(400, "TransactionCanceledException", CancellationReasons=["", "", ""]),
+        ],
+    )
+    def test_a_cancellation_that_does_not_say_why_is_none(
+        self, users: DynamoDBUsers, line: Proxy, fault: Fault
+    ) -> None:
+        created, attempt = user(email="jane@example.com"), Attempt("key", "request")
+        line.fail("TransactWriteItems", fault, forever=True)
+        with pytest.raises(Unavailable):
+            users.create(created, attempt)
+        line.fail("TransactWriteItems", fault)
+        assert users.create(created, attempt) is created
+
     def test_an_email_taken_by_another_is_taken(self, users: DynamoDBUsers, line: Proxy) -> None:
         line.fail("TransactWriteItems", refused("None", "ConditionalCheckFailed"))
         with pytest.raises(EmailTaken):
@@ -726,3 +749,79 @@ class TestDamage:
             if call.operation == "TransactWriteItems":  # it took place, perhaps
                 with suppress(UsernameTaken):
                     others.create(user("new"))
+
+
+class TestConnections:
+    def test_they_are_kept(self, users: DynamoDBUsers, line: Proxy) -> None:
+        users.create(user())
+        users.get("jane")
+        assert line.connections == 1
+        for _ in range(2):
+            users.list_users(Listing(1))
+        assert line.connections == 8
+
+    def test_those_that_the_server_ended_are_not_used_again(
+        self, users: DynamoDBUsers, line: Proxy
+    ) -> None:
+        users.create(user())
+        users.list_users(Listing(1))
+        line.drop()
+        line.forget()
+        assert users.list_users(Listing(1)).users
+        assert line.requests == ["Query"] * 8  # each once
+
+    @pytest.mark.parametrize("more", [b"\r\n", b"HTTP/1.1 200 -\r\nContent-Length: 2\r\n\r\n{}"])
+    def test_nor_one_that_sent_more_than_its_response(
+        self, users: DynamoDBUsers, line: Proxy, more: bytes
+    ) -> None:
+        created = users.create(user())
+        line.fail("GetItem", lambda exchange: exchange.send(exchange.forward().raw + more))
+        for _ in range(2):
+            assert users.get("jane") == created
+        assert line.connections == 2
+
+    def test_nor_one_that_the_server_says_it_ends(self, users: DynamoDBUsers, line: Proxy) -> None:
+        created = users.create(user())
+        line.fail("GetItem", lambda e: e.send(e.forward().but(Connection="close").raw))
+        for _ in range(2):
+            assert users.get("jane") == created
+        assert line.connections == 2
+
+    def test_a_query_that_is_refused_leaves_none_under_way(
+        self, users: DynamoDBUsers, line: Proxy
+    ) -> None:
+        created = users.create(user())
+        held = threading.Event()
+
+        def wait(exchange: Exchange) -> None:
+            held.wait()
+            passed(exchange)
+
+        line.fail("Query", error(400, "AccessDeniedException"), *[wait] * 7)
+        with pytest.raises(DynamoDBError, match="AccessDenied"):
+            users.list_users(Listing(1))
+        held.set()
+        line.forget()
+        assert users.get("jane") == created
+        assert users.list_users(Listing(1)).users == [created]
+
+    def test_a_query_without_a_response_is_repeated_alone(
+        self, users: DynamoDBUsers, line: Proxy
+    ) -> None:
+        created = users.create(user())
+        line.forget()
+        line.fail("Query", lost_response)
+        assert users.list_users(Listing(1)).users == [created]
+        assert line.requests == ["Query"] * 9
+
+    def test_while_most_requests_fail_they_are_not_repeated(
+        self, users: DynamoDBUsers, line: Proxy
+    ) -> None:
+        line.fail("GetItem", lost_request, forever=True)
+        for _ in range(60):
+            with pytest.raises(Unavailable):
+                users.get("jane")
+        assert 60 < len(line.requests) < 100
+        line.forget()
+        with pytest.raises(UserNotFound):
+            users.get("jane")

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 SUITE = ["tests/end_to_end/test_users.py", "-k", "not at_once"]
 _SECONDS = 600
 # What the function says in its log of a request that DynamoDB refused: api.py, table.py.
-_REFUSALS = ["ClientError", "AccessDeniedException"]
+_REFUSALS = ["DynamoDBError", "AccessDeniedException"]
 
 type Document = dict[str, Any]
 

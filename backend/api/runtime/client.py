@@ -307,7 +307,7 @@ class Client:
         )
         try:
             credentials = self._credentials.get_frozen_credentials()
-        except BotoCoreError as error:  # they end soon, and there are no new ones
+        except (BotoCoreError, RuntimeError) as error:  # they end, and there are no new ones
             raise Unavailable(type(error).__name__) from error
         SigV4Auth(credentials, "dynamodb", self._region).add_auth(signed)
         fields = {
