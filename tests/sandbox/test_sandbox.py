@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -223,29 +223,27 @@ def test_a_taken_port_is_named(start: Start) -> None:
     )
 
 
-NOT_PERMITTED = re.compile(r"[\w ]+ \(/sys/.+\): (give yourself the|use a checkout on a) .+\.\n")
-NO_SANDBOX = re.compile(r"No sandbox of this checkout runs: start \./scripts/sandbox .+\.\n")
+LIMITED = 'ulimit -f 0; exec "$@"'
+NOT_PERMITTED = r"[\w -]+ \(/sys/sandbox\): (give yourself the|use a checkout on a) .+\.\n"
+TOO_LARGE = r"File too large: raise the limit on a file's size \(ulimit -f\)\.\n"
+NO_SANDBOX = r"No sandbox of this checkout runs: start \./scripts/sandbox in another terminal\.\n"
 
 
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (sandbox_command(Path("/sys/sandbox")), NOT_PERMITTED),  # nobody makes a folder there
-        (
-            ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *sandbox_command(Path("FOLDER"))],
-            re.compile(r"File too large: raise the limit on a file's size \(ulimit -f\)\.\n"),
-        ),
-        (token_command(Path("FOLDER")), NO_SANDBOX),
-        (invoke_command(Path("FOLDER"), "GET", "/health"), NO_SANDBOX),
+        (lambda _: sandbox_command(Path("/sys/sandbox")), NOT_PERMITTED),  # nobody makes that
+        (lambda folder: ["sh", "-c", LIMITED, "sh", *sandbox_command(folder)], TOO_LARGE),
+        (token_command, NO_SANDBOX),
+        (lambda folder: invoke_command(folder, "GET", "/health"), NO_SANDBOX),
     ],
 )
 def test_what_the_system_refuses_is_a_sentence(
-    tmp_path: Path, command: list[str], sentence: re.Pattern[str]
+    tmp_path: Path, command: Callable[[Path], list[str]], sentence: str
 ) -> None:
-    command = [word.replace("FOLDER", str(tmp_path)) for word in command]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command(tmp_path), check=False, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    assert sentence.fullmatch(done.stderr)
+    assert re.fullmatch(sentence, done.stderr), done.stderr
 
 
 @pytest.mark.parametrize(
