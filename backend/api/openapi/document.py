@@ -10,7 +10,7 @@ from explanations import EXPLANATIONS
 from problems import INTERNAL_ERROR, PROBLEM_TYPES
 
 # Of the interface, not of a build: what a client was made from.
-_VERSION: Final = "1.0.0"
+_VERSION: Final = "1.1.0"
 
 _DESCRIPTION: Final = f"""\
 Creates, reads, lists, changes and removes users.

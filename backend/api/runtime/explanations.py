@@ -73,8 +73,8 @@ EXPLANATIONS: Final[dict[str, Explanation]] = {
     ),
     "unavailable": Explanation(
         "The request could not be completed in time: the database is busy or out of reach, or too "
-        "many writers met. Nothing is half-written. A write may have taken effect, or may yet do "
-        "so within the next minutes.",
+        "many writers met. Nothing is half-written, but a write may have taken effect, or may yet "
+        "do so within the next minutes.",
         "Wait as long as Retry-After says, and repeat the request. Repeat a create with the "
         "Idempotency-Key that it had from the start: without one, the first create may take effect "
         "after its repeat, and bring back a user that was removed meanwhile.",

@@ -631,7 +631,6 @@ def test_every_route_has_a_call() -> None:
     assert api._calls.keys() == ROUTE_KEYS
 
 
-@pytest.mark.parametrize("scope", ["users/read", "users/write", ""])
 @pytest.mark.parametrize("route", ["$default", "OPTIONS /{proxy+}", "ANY /{proxy+}", "", None])
 @pytest.mark.parametrize(
     ("method", "path", "status"),
@@ -645,15 +644,15 @@ def test_every_route_has_a_call() -> None:
     ],
 )
 def test_what_no_route_has_runs_no_call(
-    route: str | None, method: str, path: str, status: int, scope: str
+    route: str | None, method: str, path: str, status: int
 ) -> None:
     client = unreached()
-    request = route_event(route, path, None, method)
-    answer = client.receive(request, {"sub": "somebody", "scope": scope})
-    assert answer.status == status
-    assert ("Allow" in answer.headers) is (status == 405)
-    [line] = client.log_lines
-    assert (line["route"], line["method"]) == ("$default", "")
+    for scope in ("users/read", "users/write", ""):
+        request = route_event(route, path, None, method)
+        answer = client.receive(request, {"sub": "somebody", "scope": scope})
+        assert answer.status == status
+        assert ("Allow" in answer.headers) is (status == 405)
+    assert {(line["route"], line["method"]) for line in client.log_lines} == {("$default", "")}
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,13 @@ def test_every_get_has_a_head_that_answers_alike_without_content() -> None:
             assert all("content" not in response for response in head["responses"].values())
 
 
+def test_every_dialect_of_expressions_reads_the_patterns() -> None:
+    """RE2 and Rust's look neither ahead nor back, and refer to nothing that was matched."""
+    patterns = set(re.findall(r'"pattern": "((?:[^"\\]|\\.)*)"', json.dumps(DOCUMENT)))
+    assert len(patterns) > 10
+    assert not [p for p in patterns if re.search(r"\(\?(?!:)|\\\\[1-9kpPuU]", p)]
+
+
 @every_operation
 def test_an_operation_names_the_scope_of_its_kind(name: str) -> None:
     assert set(COMPONENTS["securitySchemes"]) == {"bearer"}
