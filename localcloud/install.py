@@ -26,7 +26,7 @@ import zipfile
 from pathlib import Path
 
 from localcloud import environment
-from localcloud.progress import Failure, explain, say, step
+from localcloud.progress import Failure, failures_explained, say, step
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL = ROOT / ".local"
@@ -61,16 +61,8 @@ def main() -> None:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
         signal.signal(signal.SIGHUP, _exit)
     try:
-        install()
-    except Failure as failure:
-        explain(failure)
-        sys.exit(1)
-    except OSError as error:
-        say(
-            f"{error.filename or ROOT}: {error.strerror}. The checkout must be writable, and its "
-            "disk must have room."
-        )
-        sys.exit(1)
+        with failures_explained():
+            install()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     if len(sys.argv) == 1:

@@ -50,6 +50,7 @@ def say(text: str, end: str = "\n") -> None:
 # What a person can do about a failure of the system.
 _REMEDIES = {
     errno.EACCES: "give yourself the permission, or use a checkout that is your own.",
+    errno.EEXIST: "move it away.",
     errno.EDQUOT: "make room on the disk.",
     errno.EFBIG: "raise the limit on a file's size (ulimit -f).",
     errno.EMFILE: "raise the limit on open files (ulimit -n).",
