@@ -38,7 +38,7 @@ def hot_keys() -> Iterator[str]:
             "patch, of one user",
             "the user's item",
             _WRITES / change,
-            "the same; writers that meet pause and try again before (503 after 4 s)",
+            "the same; writers that meet pause and try again before (503 after 5 s)",
         ),
         (
             "list, of one email",

@@ -211,8 +211,8 @@ class Client:
 
     def close(self) -> None:
         """End the connections that are kept."""
-        while self._idle:
-            self._idle.pop().close()
+        while kept := self._kept():
+            kept.close()
 
     def _attempt[T](
         self, requests: Mapping[int, Request[T]], deadline: Deadline, observe: Observe
@@ -287,12 +287,17 @@ class Client:
         return outcome
 
     def _connection(self, deadline: Deadline) -> Connection:
-        while self._idle:
-            kept = self._idle.pop()
+        while kept := self._kept():
             if kept.is_usable():
                 return kept
             kept.close()
         return Connection(*self._address, self._tls, deadline)
+
+    def _kept(self) -> Connection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # asked first, another thread could take the last one in between
+            return None
 
     def _signed(self, request: Request[Any]) -> bytes:
         body = json.dumps(request.document, separators=(",", ":")).encode()

@@ -179,7 +179,7 @@ def test_an_endpoint_is_an_address(endpoint: str) -> None:
 
 @pytest.mark.usefixtures("in_lambda")
 def test_private_authorities_are_not_held_to_what_python_asks_for(tmp_path: Path) -> None:
-    """One without a key identifier, as those of proxies often are, and Amazon's."""
+    """Amazon's are."""
     certificates = Certificates(tmp_path)
     (bundle := tmp_path / "bundle.pem").write_text(certificates.root)
     private = Client("https://localhost", "us-east-1", authorities=str(bundle))
