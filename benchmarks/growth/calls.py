@@ -8,7 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import boto3
 
@@ -21,9 +21,6 @@ from localcloud.progress import Failure, step
 from models import User
 from tests.dynamodb_local import create_table
 from users import Attempt, Listing
-
-if TYPE_CHECKING:
-    pass
 
 PAGE: Final = 25
 ROUNDS: Final = 300
@@ -171,7 +168,7 @@ def _checked(
     name: str, count: int, subject: _Subject, call: Callable[[], object], units: Units
 ) -> Cost:
     """What the call asked; its units are the formula's, by what the engine said."""
-    call()  # connections are made, threads started
+    call()  # connections are made
     subject.meter.reset()
     call()
     cost = subject.meter.cost
@@ -192,7 +189,7 @@ def _singly(writes: Sequence[dict[str, Any]]) -> tuple[float, float]:
     table = index = 0.0
     for write in writes:
         put = write["Put"]
-        is_change = ":held" in put.get("ExpressionAttributeValues", {})
+        is_change = ":etag" in put.get("ExpressionAttributeValues", {})
         for _ in range(1 + is_change):
             answer = client.put_item(
                 TableName=name, Item=put["Item"], ReturnConsumedCapacity="INDEXES"

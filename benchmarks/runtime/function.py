@@ -14,6 +14,7 @@ from benchmarks.runtime.runtime_api import FunctionFailed, Result, RuntimeAPI
 
 HANDLER: Final = "lambda_function.handler"
 _LOG_TAIL: Final = 4000
+_SLOWED: Final = Path(__file__).with_name("slowed")
 
 
 class Place(NamedTuple):
@@ -76,7 +77,10 @@ def running(
         process = subprocess.Popen(
             command,
             cwd=root,
-            env=_environment(place, root, table, api.address, stub.endpoint),
+            env={
+                **_environment(place, root, table, api.address, stub.endpoint),
+                **({"PYTHONPATH": str(_SLOWED)} if wrapper else {}),
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
