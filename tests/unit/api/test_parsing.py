@@ -661,7 +661,10 @@ _ATTRIBUTE_VALUES = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8"), max_size=50)
 )
-_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=64)
+# Text of which at least one character shows.
+_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=63).map(
+    lambda text: f"{text}x"
+)
 _WORD = st.text("abcXYZ019", min_size=1, max_size=40)
 _VALID = st.fixed_dictionaries(
     {"username": st.lists(_WORD, min_size=1, max_size=3).map("+_.-@".join)},
