@@ -29,8 +29,9 @@ PYTHON_VERSION: Final = (3, 13)
 _ROOT: Final = Path(__file__).parents[2]
 RUNTIME: Final = Path(__file__).parent / "runtime"
 
-# Modules that Python can import, and pages: all else was left by tools, by editors or for people.
-_SHIPPED: Final = re.compile(r"(\w+/)*(\w+\.py|pages/[\w-]+\.(css|html|js))")
+# Modules that Python can import, DynamoDB's certificate authorities, and pages. All else was left
+# by tools, by editors or for people.
+_SHIPPED: Final = re.compile(r"(\w+/)*(\w+\.py|authorities\.pem|pages/[\w-]+\.(css|html|js))")
 
 # What the function serves beside the pages of its own (runtime/pages.py).
 _PAGES: Final = Path("pages")
