@@ -94,8 +94,9 @@ class API(Construct):
             function_logs,
             {
                 "TABLE_NAME": table_name,
-                # Each partition has domain names of its own.
-                "DYNAMODB_ENDPOINT": f"https://dynamodb.{stack.region}.{stack.url_suffix}",
+                # Each partition has domain names of its own. And the region isn't spelled out: once
+                # the record names one, that would be a new version of the same function.
+                "DYNAMODB_ENDPOINT": f"https://dynamodb.{cdk.Aws.REGION}.{cdk.Aws.URL_SUFFIX}",
                 # Several deployments of one account are told apart by it.
                 "METRICS_NAMESPACE": stack.stack_name,
                 "LOG_LEVEL": log_level,

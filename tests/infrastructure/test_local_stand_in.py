@@ -53,10 +53,10 @@ MISSING = {
     "staging": ALARMS | ROLLOUT,
     "production": ALARMS | ROLLOUT | OPERATORS | BACKUPS,
 }
-# Properties that may differ: the code for this machine, the id by which the door finds the API,
+# Properties that may differ: this machine's architecture, the id by which the door finds the API,
 # and what is drawn of alarms.
 CHANGED = {
-    "AWS::Lambda::Function": {"Architectures", "Code"},
+    "AWS::Lambda::Function": {"Architectures"},
     "AWS::ApiGatewayV2::Api": {"Tags"},
     "AWS::ApiGatewayV2::Stage": {"Tags"},
     "AWS::CloudWatch::Dashboard": {"DashboardBody"},

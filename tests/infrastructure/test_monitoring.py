@@ -142,21 +142,21 @@ def test_silence_is_no_alarm(template: Template) -> None:
 
 def test_the_operations_are_those_that_the_function_calls(production: Template) -> None:
     source = ast.parse((ROOT / "backend/api/runtime/table.py").read_text())
-    called = {
-        node.attr
+    operations = {
+        node.args[0].value
         for node in ast.walk(source)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Attribute)
-        and node.value.attr == "_client"
-    } - {"exceptions"}
-    operations = {"".join(word.title() for word in name.split("_")) for name in called}
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Request"
+        and isinstance(node.args[0], ast.Constant)
+    }
     watched = [
         metric.dimensions["Operation"]
         for alarm in production.find_resources(ALARM).values()
         for metric in _metrics(alarm["Properties"])
         if metric.name == "SystemErrors"
     ]
-    assert sorted(watched) == sorted(operations)
+    assert sorted(watched) == sorted(map(str, operations))
 
 
 def test_every_throttled_read_and_write_is_watched(production: Template) -> None:

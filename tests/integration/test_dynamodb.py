@@ -382,7 +382,8 @@ class TestTime:
         users = DynamoDBUsers(Table(client, table_name, clock=time, observe=take_all))
         with pytest.raises(Unavailable):
             call(users)
-        assert line.requests == requests
+        # The first response ends a page's other connections, perhaps before they are read here.
+        assert line.requests == requests[: len(line.requests)]
 
     def test_conflicts_that_last_are_unavailable_when_it_is_used_up(
         self, users: DynamoDBUsers, line: Proxy, time: ManualTime
@@ -621,6 +622,24 @@ class TestFaults:
     def test_an_email_taken_by_another_is_taken(self, users: DynamoDBUsers, line: Proxy) -> None:
         line.fail("TransactWriteItems", refused("None", "ConditionalCheckFailed"))
         with pytest.raises(EmailTaken):
+            users.create(user(email="jane@example.com"))
+
+    @pytest.mark.parametrize("taken", [{"username": "jane"}, {"email": "jane@example.com"}])
+    @pytest.mark.parametrize("fault", [lost_request, error(500, "InternalServerError")])
+    def test_what_is_taken_while_an_attempt_is_lost_is_no_refusal(
+        self,
+        users: DynamoDBUsers,
+        others: DynamoDBUsers,
+        line: Proxy,
+        fault: Fault,
+        taken: dict[str, str],
+    ) -> None:
+        # The lost attempt may yet arrive, and take effect if what it needs is free again by then.
+        taker = user(**{"username": "john", **taken})
+        line.fail("TransactWriteItems", then(fault, lambda: others.create(taker)), CONFLICT)
+        with pytest.raises(Unavailable):
+            users.create(user(email="jane@example.com"))
+        with pytest.raises((UsernameTaken, EmailTaken)):
             users.create(user(email="jane@example.com"))
 
     @pytest.mark.parametrize(

@@ -66,12 +66,15 @@ class DynamoDBError(Exception):
     Attributes:
         code: the kind of error, such as "ValidationException".
         document: all that the response says.
+        after_lost: whether an earlier attempt at the request got no response, so that DynamoDB may
+            yet receive it.
     """
 
     def __init__(self, code: str, document: Document) -> None:
         super().__init__(code)
         self.code = code
         self.document = document
+        self.after_lost = False
 
 
 class Request[T](NamedTuple):
@@ -185,9 +188,14 @@ class Client:
             DynamoDBError: a request was refused.
         """
         found: dict[int, T] = {}
+        is_lost = False
         for attempt in range(1, _ATTEMPTS + 1):
             missing = {n: request for n, request in enumerate(requests) if n not in found}
-            outcomes = self._attempt(missing, deadline.attempt(self._attempt_seconds), observe)
+            try:
+                outcomes = self._attempt(missing, deadline.attempt(self._attempt_seconds), observe)
+            except DynamoDBError as error:
+                error.after_lost = is_lost
+                raise
             failures = []
             for number, outcome in outcomes.items():
                 if isinstance(outcome, _Failure):
@@ -202,6 +210,7 @@ class Client:
             # What is kept may have ended, too: it is all from the same past.
             self.close()
             is_throttled = any(failure.is_throttled for failure in failures)
+            is_lost = not all(failure.is_throttled for failure in failures)
             deadline.pause(
                 failures[0].reason,
                 at_least=max(failure.pause for failure in failures),

@@ -50,7 +50,10 @@ class DynamoDBUsers:
         """See Users."""
         writes = [
             self._table.put(
-                items.user_item(user), where=_FREE, condition_failed=lambda _: UsernameTaken()
+                items.user_item(user),
+                where=_FREE,
+                condition_failed=lambda _: UsernameTaken(),
+                may_hold_later=True,
             )
         ]
         if email := items.email_of(user):
@@ -220,7 +223,10 @@ class DynamoDBUsers:
     def _taken(self, email: str, user: User) -> Write:
         """Give a free email to the user."""
         return self._table.put(
-            items.email_item(email, user), where=_FREE, condition_failed=lambda _: EmailTaken()
+            items.email_item(email, user),
+            where=_FREE,
+            condition_failed=lambda _: EmailTaken(),
+            may_hold_later=True,
         )
 
     def _freed(self, email: str, user: User) -> Write:

@@ -63,11 +63,13 @@ class Write(NamedTuple):
         request: what DynamoDB is told.
         condition_failed: makes what is raised when its condition fails, of the existing item.
         returns_existing: whether that item is asked for; else it is None.
+        may_hold_later: whether the condition, once it failed, may hold again.
     """
 
     request: Document
     condition_failed: "Callable[[Item | None], Exception]"
     returns_existing: bool
+    may_hold_later: bool
 
 
 class Table:
@@ -141,6 +143,7 @@ class Table:
         where: str,
         condition_failed: "Callable[[Item | None], Exception]",
         returns_existing: bool = False,
+        may_hold_later: bool = False,
         **values: str | int,
     ) -> Write:
         """Make a write for transact(): the item, if the one in its place, or none, fulfils `where`.
@@ -150,6 +153,7 @@ class Table:
             where: the condition.
             condition_failed: makes what is raised when it fails, of the existing item.
             returns_existing: whether that item is needed; else it is None.
+            may_hold_later: whether the condition, once it failed, may hold again.
             values: what `:name` means in `where`.
         """
         put: Document = {"TableName": self._name, "Item": item, "ConditionExpression": where}
@@ -157,7 +161,7 @@ class Table:
             put["ExpressionAttributeValues"] = _values(values)
         if returns_existing:
             put["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        return Write({"Put": put}, condition_failed, returns_existing)
+        return Write({"Put": put}, condition_failed, returns_existing, may_hold_later)
 
     def delete(
         self,
@@ -174,7 +178,7 @@ class Table:
             "ConditionExpression": where,
             "ExpressionAttributeValues": _values(values),
         }
-        return Write({"Delete": delete}, condition_failed, returns_existing=False)
+        return Write({"Delete": delete}, condition_failed, False, False)  # noqa: FBT003
 
     def transact(self, writes: Sequence[Write], deadline: Deadline) -> None:
         """Make all of the writes, or none. Tries again what may yet succeed.
@@ -185,6 +189,8 @@ class Table:
 
         Raises:
             Exception: what the first write says whose condition failed.
+            Unavailable: also when that condition may hold later, and an attempt was lost: it may
+                yet arrive and take effect, so nobody can say that nothing happened.
         """
         document = {
             "TransactItems": [write.request for write in writes],
@@ -196,12 +202,16 @@ class Table:
                 _decisive(error, writes)
 
         request = Request("TransactWriteItems", document, lambda _document: None, check)
+        is_lost = False
         while True:
             try:
                 return self._call(request, deadline)
             except DynamoDBError as error:
+                is_lost = is_lost or error.after_lost
                 if error.code == _CANCELLED:
-                    code, failure = _decisive(error, writes)
+                    write, code, failure = _decisive(error, writes)
+                    if failure and is_lost and write.may_hold_later:
+                        raise Unavailable("an attempt was lost") from error
                     if failure:
                         raise failure from error
                     if code not in _PASSING:
@@ -254,11 +264,11 @@ def _values(values: Mapping[str, str | int]) -> "Item":
     }
 
 
-def _decisive(error: DynamoDBError, writes: Sequence[Write]) -> tuple[str, Exception | None]:
+def _decisive(error: DynamoDBError, writes: Sequence[Write]) -> tuple[Write, str, Exception | None]:
     """Find the first reason for which a transaction was cancelled.
 
     Returns:
-        Its code, and what its write raises if the condition failed.
+        Its write, its code, and what is raised if the write's condition failed.
     """
     reasons = error.document.get("CancellationReasons")
     if not isinstance(reasons, list) or len(reasons) != len(writes):
@@ -269,9 +279,9 @@ def _decisive(error: DynamoDBError, writes: Sequence[Write]) -> tuple[str, Excep
             raise Damaged("a reason without a code")
         if code == _CONDITION_FAILED:
             existing = _item(reason.get("Item")) if write.returns_existing else None
-            return code, write.condition_failed(existing)
+            return write, code, write.condition_failed(existing)
         if code != "None":
-            return code, None
+            return write, code, None
     raise Damaged("a cancellation without a reason")
 
 
