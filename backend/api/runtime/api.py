@@ -42,7 +42,7 @@ class UserAPI:
         self._metrics = metrics
         self._is_cold = True
         self._debug_share = float(logger.sampling_rate or 0)
-        # Unknown where the logger has drawn, too, when it was made.
+        # None: the logger has chosen a level by itself, and doesn't say which.
         self._is_debugged: bool | None = None if self._debug_share else False
         self._calls = Calls(users, self._count).by_route()
 
@@ -79,9 +79,9 @@ class UserAPI:
         return answer
 
     def _choose_level(self) -> None:
-        """DEBUG for a share of the requests.
+        """Log a share of the requests at DEBUG.
 
-        Only a change is told to the logger: each time all loggers forget what they log.
+        setLevel() clears the caches of all loggers, so it is called only when the level changes.
         """
         is_debugged = random.random() < self._debug_share  # noqa: S311 it keeps no secret
         if is_debugged is not self._is_debugged:
@@ -117,6 +117,7 @@ class UserAPI:
         self._logger.error(
             "bug",
             exception_name=type(error).__qualname__,
+            code=getattr(error, "code", None),  # why DynamoDB refused a request
             frames=[
                 f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
                 for frame in traceback.extract_tb(error.__traceback__)

@@ -17,7 +17,12 @@ from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import ContainerProvider, Credentials, EnvProvider
+from botocore.credentials import (
+    ContainerProvider,
+    Credentials,
+    EnvProvider,
+    ReadOnlyCredentials,
+)
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.utils import ContainerMetadataFetcher
 
@@ -35,7 +40,6 @@ _AUTHORITIES: Final = Path(__file__).with_name("authorities.pem")
 _ATTEMPTS: Final = 2
 _ATTEMPT_SECONDS: Final = 2.0
 _THROTTLED_PAUSE_SECONDS: Final = 1.0  # as the SDKs have it
-_MOST_KEPT: Final = 16
 
 # The SDKs' lists. TransactionInProgressException is in theirs, too: Table.transact waits for it.
 _THROTTLED: Final = frozenset(
@@ -93,18 +97,27 @@ class Request[T](NamedTuple):
     check: Callable[[DynamoDBError], None] = lambda _error: None
 
 
-class _Failure(Exception):
+class Failure(Exception):
     """An attempt that failed, where another one may succeed.
 
     Attributes:
         reason: for the log.
-        is_throttled: whether DynamoDB said that there are too many requests.
-        pause: how many seconds DynamoDB asks to wait.
+        has_response: whether DynamoDB said so itself.
+        is_throttled: whether it said that there are too many requests.
+        pause: how many seconds it asks to wait.
     """
 
-    def __init__(self, reason: str, *, is_throttled: bool = False, pause: float = 0) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        has_response: bool = False,
+        is_throttled: bool = False,
+        pause: float = 0,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.has_response = has_response
         self.is_throttled = is_throttled
         self.pause = pause
 
@@ -117,24 +130,27 @@ class RetryQuota:
 
     _CAPACITY: Final = 500
     _RETRY: Final = 14
+    _THROTTLED_RETRY: Final = 5
+    _SUCCESS: Final = 1
 
     def __init__(self) -> None:
         self._left = self._CAPACITY
 
-    def acquire(self) -> bool:
-        """Return whether a request may be repeated, and take it from the quota."""
-        if self._left < self._RETRY:
-            return False
-        self._left -= self._RETRY
-        return True
+    def acquire(self, failures: Sequence[Failure]) -> int | None:
+        """Return what it costs to repeat the requests that failed, or None if it can't be paid."""
+        cost = sum(self._THROTTLED_RETRY if f.is_throttled else self._RETRY for f in failures)
+        if cost > self._left:
+            return None
+        self._left -= cost
+        return cost
 
-    def release(self, *, was_repeated: bool) -> None:
-        """Add what a request gives back that succeeded."""
-        self._left = min(self._CAPACITY, self._left + (self._RETRY if was_repeated else 1))
+    def release(self, cost: int) -> None:
+        """Give back what requests cost that have succeeded, and a little for each that has."""
+        self._left = min(self._CAPACITY, self._left + (cost or self._SUCCESS))
 
 
 class Client:
-    """Calls DynamoDB, and keeps its connections: make one, and keep it.
+    """Calls DynamoDB, and keeps its connections: make one, and keep it. For one thread at a time.
 
     Args:
         endpoint: DynamoDB's address.
@@ -160,7 +176,8 @@ class Client:
         is_secure = address.scheme == "https"
         self._tls = _context(authorities) if is_secure else None
         self._address = address.hostname, address.port or (443 if is_secure else 80)
-        self._url = f"{address.scheme}://{address.netloc}/"
+        self._host = address.netloc.rpartition("@")[2]
+        self._url = f"{address.scheme}://{self._host}/"
         self._region = region
         self._credentials = _credentials()
         self._attempt_seconds = attempt_seconds
@@ -188,7 +205,7 @@ class Client:
             DynamoDBError: a request was refused.
         """
         found: dict[int, T] = {}
-        is_lost = False
+        is_lost, cost = False, 0
         for attempt in range(1, _ATTEMPTS + 1):
             missing = {n: request for n, request in enumerate(requests) if n not in found}
             try:
@@ -196,36 +213,36 @@ class Client:
             except DynamoDBError as error:
                 error.after_lost = is_lost
                 raise
-            failures = []
-            for number, outcome in outcomes.items():
-                if isinstance(outcome, _Failure):
-                    failures.append(outcome)
-                    if attempt == _ATTEMPTS or not self._quota.acquire():
-                        raise Unavailable(outcome.reason) from outcome
-                else:
-                    self._quota.release(was_repeated=attempt > 1)
-                    found[number] = outcome
+            failures = [one for one in outcomes.values() if isinstance(one, Failure)]
+            found |= {n: one for n, one in outcomes.items() if not isinstance(one, Failure)}
             if not failures:
                 break
-            # What is kept may have ended, too: it is all from the same past.
-            self.close()
-            is_throttled = any(failure.is_throttled for failure in failures)
             is_lost = not all(failure.is_throttled for failure in failures)
+            if not all(failure.has_response for failure in failures):
+                # The other kept connections are as old as those that failed, and may be dead, too.
+                self.close()
+            reason = failures[0].reason
+            paid = self._quota.acquire(failures) if attempt < _ATTEMPTS else None
+            if paid is None:
+                raise Unavailable(reason) from failures[0]
+            cost = paid
+            is_throttled = any(failure.is_throttled for failure in failures)
             deadline.pause(
-                failures[0].reason,
+                reason,
                 at_least=max(failure.pause for failure in failures),
                 at_most=_THROTTLED_PAUSE_SECONDS if is_throttled else None,
             )
+        self._quota.release(cost)
         return [found[number] for number in range(len(requests))]
 
     def close(self) -> None:
         """End the connections that are kept."""
-        while kept := self._kept():
-            kept.close()
+        while self._idle:
+            self._idle.pop().close()
 
     def _attempt[T](
         self, requests: Mapping[int, Request[T]], deadline: Deadline, observe: Observe
-    ) -> dict[int, T | _Failure]:
+    ) -> dict[int, T | Failure]:
         """Send the requests, and receive what comes until the deadline.
 
         Nothing is under way any more when this returns or raises.
@@ -233,42 +250,48 @@ class Client:
         Raises:
             DynamoDBError: a request was refused.
         """
-        outcomes: dict[int, T | _Failure] = {}
+        outcomes: dict[int, T | Failure] = {}
         under_way: dict[int, tuple[int, Connection]] = {}  # by the connection's file descriptor
         began = time.perf_counter()
 
-        def end(number: int, outcome: T | _Failure | DynamoDBError) -> None:
+        def end(number: int, outcome: T | Failure | DynamoDBError) -> None:
             observe(requests[number].operation, (time.perf_counter() - began) * 1000)
             if isinstance(outcome, DynamoDBError):
                 raise outcome
             outcomes[number] = outcome
 
         try:
+            credentials = self._credentials.get_frozen_credentials()
+        except (BotoCoreError, RuntimeError) as error:  # they end, and there are no new ones
+            raise Unavailable(type(error).__name__) from error
+        try:
             for number, request in requests.items():
                 try:
-                    connection = self._send(request, deadline)
+                    connection = self._send(self._signed(request, credentials), deadline)
                 except FAULTS as error:
-                    end(number, _Failure(_described(error)))
+                    end(number, Failure(_described(error)))
                 else:
                     under_way[connection.fileno()] = number, connection
             while under_way:
-                ready = _ready(under_way, deadline)
-                for descriptor in ready:
-                    number, connection = under_way.pop(descriptor)
-                    received = self._receive(requests[number], connection, deadline)
-                    end(number, received)
-                if not ready:
+                readable = _readable(under_way, deadline)
+                if not readable:
                     for number, _ in under_way.values():
-                        end(number, _Failure("TimeoutError"))
+                        end(number, Failure("TimeoutError"))
                     break
+                for descriptor in readable:
+                    number, connection = under_way[descriptor]
+                    # Another response must not wait for one that has not begun.
+                    if len(under_way) == 1 or connection.has_begun():
+                        del under_way[descriptor]
+                        received = self._receive(requests[number], connection, deadline)
+                        end(number, received)
         finally:
             for _, connection in under_way.values():
                 connection.close()
         return outcomes
 
-    def _send(self, request: Request[Any], deadline: Deadline) -> Connection:
-        """Return the connection that the request was sent on. Raises one of FAULTS."""
-        message = self._signed(request)
+    def _send(self, message: bytes, deadline: Deadline) -> Connection:
+        """Return the connection that a request was sent on. Raises one of FAULTS."""
         connection = self._connection(deadline)
         try:
             connection.send(message, deadline)
@@ -279,53 +302,41 @@ class Client:
 
     def _receive[T](
         self, request: Request[T], connection: Connection, deadline: Deadline
-    ) -> T | _Failure | DynamoDBError:
+    ) -> T | Failure | DynamoDBError:
         """Return what the request asked for, or why there is no such thing."""
         try:
             outcome = _outcome(request, connection.receive(deadline))
         except FAULTS as error:
             connection.close()
-            return _Failure(_described(error))
+            return Failure(_described(error))
         except BaseException:
             connection.close()
             raise
-        if len(self._idle) < _MOST_KEPT:
-            self._idle.append(connection)
-        else:
-            connection.close()
+        self._idle.append(connection)
         return outcome
 
     def _connection(self, deadline: Deadline) -> Connection:
-        while kept := self._kept():
+        while self._idle:
+            kept = self._idle.pop()
             if kept.is_usable():
                 return kept
             kept.close()
         return Connection(*self._address, self._tls, deadline)
 
-    def _kept(self) -> Connection | None:
-        try:
-            return self._idle.pop()
-        except IndexError:  # asked first, another thread could take the last one in between
-            return None
-
-    def _signed(self, request: Request[Any]) -> bytes:
+    def _signed(self, request: Request[Any], credentials: ReadOnlyCredentials) -> bytes:
         body = json.dumps(request.document, separators=(",", ":")).encode()
         signed = AWSRequest(
             "POST",
             self._url,
             {
+                "Host": self._host,  # else the signature would be for another spelling
                 "Content-Type": "application/x-amz-json-1.0",
                 "X-Amz-Target": f"DynamoDB_20120810.{request.operation}",
             },
             body,
         )
-        try:
-            credentials = self._credentials.get_frozen_credentials()
-        except (BotoCoreError, RuntimeError) as error:  # they end, and there are no new ones
-            raise Unavailable(type(error).__name__) from error
         SigV4Auth(credentials, "dynamodb", self._region).add_auth(signed)
         fields = {
-            "Host": urlsplit(self._url).netloc,
             "User-Agent": "user-management-backend",
             "Content-Length": len(body),
             **dict(signed.headers.items()),
@@ -343,7 +354,10 @@ class _Fetcher(ContainerMetadataFetcher):
 
 
 def _credentials() -> Credentials:
-    """Find the role's: in the environment, or where that says (SnapStart), then renewed in time."""
+    """Find the role's credentials: in the environment, or at the address that it names (SnapStart).
+
+    Those of an address are renewed in time.
+    """
     found = EnvProvider().load()
     if found is None:
         fetcher: Any = _Fetcher()  # botocore's stubs ask for another class
@@ -361,8 +375,8 @@ def _context(authorities: str | None) -> ssl.SSLContext:
     return context
 
 
-def _ready(under_way: Mapping[int, tuple[int, Connection]], deadline: Deadline) -> Sequence[int]:
-    """Wait for responses: return those connections where one begins; none at the deadline."""
+def _readable(under_way: Mapping[int, tuple[int, Connection]], deadline: Deadline) -> list[int]:
+    """Wait for what arrives: return the connections where something has; none at the deadline."""
     if len(under_way) == 1:
         return list(under_way)  # to receive is to wait
     poll = select.poll()
@@ -375,7 +389,7 @@ def _ready(under_way: Mapping[int, tuple[int, Connection]], deadline: Deadline) 
     return [descriptor for descriptor, _ in poll.poll(milliseconds)]
 
 
-def _outcome[T](request: Request[T], response: Response) -> T | _Failure | DynamoDBError:
+def _outcome[T](request: Request[T], response: Response) -> T | Failure | DynamoDBError:
     """Judge a response.
 
     Raises:
@@ -392,8 +406,8 @@ def _outcome[T](request: Request[T], response: Response) -> T | _Failure | Dynam
     is_throttled = code in _THROTTLED or response.status == HTTPStatus.TOO_MANY_REQUESTS
     if is_throttled or code in _TRANSIENT or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         pause = response.headers.get("x-amz-retry-after", "")
-        seconds = int(pause) / 1000 if pause.isdecimal() else 0
-        return _Failure(code, is_throttled=is_throttled, pause=seconds)
+        seconds = float(pause) / 1000 if pause.isdecimal() else 0
+        return Failure(code, has_response=True, is_throttled=is_throttled, pause=seconds)
     error = DynamoDBError(code, document)
     request.check(error)
     return error

@@ -44,24 +44,39 @@ class _Received(io.RawIOBase):
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self.deadline: Deadline | None = None
+        self.has_ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
         if self.deadline is None:
-            return None
+            return self._read_what_waits(buffer)
         self._socket.settimeout(self.deadline.remaining())
         received = self._socket.recv_into(buffer)
         self.deadline.remaining()  # what comes later doesn't count
         return received
 
+    def _read_what_waits(self, buffer: memoryview) -> int | None:
+        self._socket.settimeout(0)
+        try:
+            received = self._socket.recv_into(buffer)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+        except OSError:
+            received = 0
+        self.has_ended = received == 0
+        return received
+
 
 class _Reader(io.BufferedReader):
-    """Keeps what has arrived when a response is closed, so that bytes after its end show."""
+    """What http.client reads responses from, and closes after each.
+
+    It stays open, and keeps surplus bytes, so that Connection.is_usable() sees them.
+    """
 
     def close(self) -> None:
-        """Stay open: the connection has more than one response."""
+        """Stay open."""
 
 
 class Connection:
@@ -128,6 +143,14 @@ class Connection:
         self._is_kept = not response.will_close
         return Response(response.status, response.headers, body)
 
+    def has_begun(self) -> bool:
+        """Return whether a response has begun to arrive, or the connection has ended.
+
+        A socket with TLS is also readable when there is only something for TLS itself, such as
+        the session tickets that follow a handshake.
+        """
+        return bool(self._reader.peek(1)) or self._received.has_ended
+
     def makefile(self, _mode: str) -> BinaryIO:
         """Return what http.client is to read a response from."""
         return cast("BinaryIO", self._reader)
@@ -137,16 +160,7 @@ class Connection:
 
         A worker that was frozen finds out only so what happened meanwhile.
         """
-        if not self._is_kept or self._reader.peek(1):
-            return False
-        self._socket.settimeout(0)
-        try:
-            self._socket.recv(1)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return True
-        except OSError:
-            return False
-        return False
+        return self._is_kept and not self.has_begun()
 
     def close(self) -> None:
         """End it, whatever is under way."""
@@ -161,12 +175,14 @@ def _connected(host: str, port: int, deadline: Deadline) -> socket.socket:
     for left, (family, kind, protocol, _, address) in zip(
         range(len(addresses), 0, -1), addresses, strict=True
     ):
-        made = socket.socket(family, kind, protocol)
+        made = None
         try:
+            made = socket.socket(family, kind, protocol)
             made.settimeout(deadline.remaining() / left)
             made.connect(address)
         except OSError:
-            made.close()
+            if made:
+                made.close()
             if left == 1:
                 raise
         else:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     type Item = dict[str, AttributeValueTypeDef]
 
 # For all that a call of the API takes: requests, attempts, pauses. An attempt takes at most 2 s
-# (client.py), so that a call gets over two lost responses, and has 1 s for the rest.
+# (client.py), and there are two for each request. Two that are lost take 4 s, which leaves 1 s for
+# the rest.
 # Two things can't be interrupted and come on top: the resolver, with glibc's defaults 10 s
 # (2 * 5 s), and a renewal of credentials, 2 s. Together these 17 s stay below the function's
 # timeout of 20 s (infrastructure.py), which stays below the gateway's 30 s.

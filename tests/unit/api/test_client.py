@@ -4,6 +4,7 @@ import json
 import re
 import ssl
 import threading
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,7 @@ from botocore.parsers import create_parser
 from botocore.retries import standard
 
 from benchmarks.runtime.certificates import Certificates
-from client import Client, DynamoDBError, Request, RetryQuota
+from client import Client, DynamoDBError, Failure, Request, RetryQuota
 from deadline import Deadline
 from errors import Unavailable
 
@@ -84,7 +85,6 @@ class Stub:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"localhost:{self.server.server_port}"
 
 
 @pytest.fixture
@@ -98,9 +98,9 @@ def stub() -> Iterator[Stub]:
         thread.join()
 
 
-def ask(stub: Stub) -> str:
+def ask(stub: Stub, host: str = "localhost") -> str:
     """What becomes of a request: "found", or the code of what was raised."""
-    client = Client(f"http://{stub.host}", "eu-north-1", attempt_seconds=60)
+    client = Client(f"http://{host}:{stub.server.server_port}", "eu-north-1", attempt_seconds=60)
     request = Request("GetItem", {"TableName": "ü"}, lambda _document: "found")
     deadline = Deadline(150, sleep=lambda _seconds: None)
     try:
@@ -128,11 +128,12 @@ def test_an_error_is_what_botocore_says_it_is(stub: Stub, status: int) -> None:
 
 @pytest.mark.usefixtures("in_lambda")
 @pytest.mark.parametrize("token", ["", "a/session+token=="])
+@pytest.mark.parametrize("host", ["localhost", "LocalHost", "somebody@localhost"])
 def test_what_is_sent_is_what_was_signed(
-    stub: Stub, token: str, monkeypatch: pytest.MonkeyPatch
+    stub: Stub, token: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", token)
-    assert ask(stub) == "found"
+    assert ask(stub, host) == "found"
     [(headers, body)] = stub.requests
     assert json.loads(body) == {"TableName": "ü"}
     assert headers["X-Amz-Target"] == "DynamoDB_20120810.GetItem"
@@ -145,6 +146,7 @@ def test_what_is_sent_is_what_was_signed(
     received = {name.lower(): value for name, value in headers.items()}
     signed = {name: received[name] for name in names.split(";")}
     assert {"host", "content-type", "x-amz-date", "x-amz-target"} <= signed.keys()
+    assert headers["Host"] == f"{host.rpartition('@')[2]}:{stub.server.server_port}"
     again = AWSRequest("POST", f"http://{headers['Host']}/", signed, body)
     again.context["timestamp"] = headers["X-Amz-Date"]
     auth = SigV4Auth(Credentials("test", "test", token or None), "dynamodb", "eu-north-1")
@@ -152,14 +154,64 @@ def test_what_is_sent_is_what_was_signed(
     assert headers["Authorization"].endswith(f"Signature={auth.signature(text, again)}")
 
 
-def test_a_quota_is_used_up_and_comes_back() -> None:
+@pytest.mark.parametrize(("is_throttled", "repeats"), [(False, 35), (True, 100)])
+def test_a_quota_is_used_up_and_comes_back(is_throttled: bool, repeats: int) -> None:
     quota = RetryQuota()
-    assert [quota.acquire() for _ in range(36)] == [True] * 35 + [False]
-    quota.release(was_repeated=True)
-    assert [quota.acquire() for _ in range(2)] == [True, False]
-    for _ in range(14):
-        quota.release(was_repeated=False)
-    assert [quota.acquire() for _ in range(2)] == [True, False]
+    failures = [Failure("x", is_throttled=is_throttled)]
+    costs = [quota.acquire(failures) for _ in range(repeats + 1)]
+    assert costs == [500 // repeats] * repeats + [None]
+    quota.release(500 // repeats)
+    assert [quota.acquire(failures) for _ in range(2)] == [500 // repeats, None]
+    for _ in range(500 // repeats):
+        quota.release(0)
+    assert [quota.acquire(failures) for _ in range(2)] == [500 // repeats, None]
+
+
+def test_a_quota_that_does_not_reach_for_all_pays_for_none() -> None:
+    quota = RetryQuota()
+    assert quota.acquire([Failure("x")] * 36) is None
+    assert quota.acquire([Failure("x")] * 35) == 490
+
+
+@pytest.mark.usefixtures("in_lambda")
+def test_no_response_waits_for_one_that_has_not_begun(tmp_path: Path) -> None:
+    """After a handshake a socket with TLS is readable, though there is only a session ticket."""
+    certificates = Certificates(tmp_path)
+    (bundle := tmp_path / "bundle.pem").write_text(certificates.root)
+    is_other_told = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if b"first" in body:
+                is_other_told.wait()
+            self.send_response(200)
+            self.send_header("x-amz-crc32", str(zlib.crc32(body)))
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = certificates.context().wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        endpoint = f"https://localhost:{server.server_port}"
+        client = Client(endpoint, "us-east-1", authorities=str(bundle), attempt_seconds=30)
+        requests = [Request("Query", {"of": name}, lambda d: d["of"]) for name in ("first", "b")]
+        try:
+            found = client.call_all(requests, Deadline(30), lambda *_: is_other_told.set())
+        finally:
+            is_other_told.set()
+            client.close()
+            server.shutdown()
+            thread.join()
+    assert found == ["first", "b"]
 
 
 def test_without_credentials_there_is_no_client(
