@@ -22,8 +22,10 @@ _STEERING = re.compile(
 )
 # But for those that say how to reach the network, or where npm's file is that says it.
 _NETWORK = re.compile(
-    r"NODE_EXTRA_CA_CERTS|NODE_USE_ENV_PROXY|UV_HTTP_TIMEOUT|UV_PYTHON_INSTALL_MIRROR"
-    r"|NPM_CONFIG_(USERCONFIG|//.*|(@.*:)?REGISTRY|(HTTPS?[-_])?PROXY|NOPROXY|CAFILE|STRICT[-_]SSL)",
+    r"NODE_AUTH_TOKEN|NODE_EXTRA_CA_CERTS|NODE_USE_ENV_PROXY|UV_HTTP_TIMEOUT"
+    r"|UV_PYTHON_INSTALL_MIRROR"
+    r"|NPM_CONFIG_(USERCONFIG|//.*|(@.*:)?REGISTRY|(HTTPS?[-_])?PROXY|NOPROXY|CA|CAFILE"
+    r"|STRICT[-_]SSL)",
     re.IGNORECASE,
 )
 _NPM = "npm_config_"
@@ -34,16 +36,26 @@ CDK_SETTINGS = {
     "CDK_HOME": str(_LOCAL / "cdk"),
     "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(_LOCAL / "jsii"),
 }
+# uv also builds the function. And the machine's certificate authorities count, for those behind a
+# proxy that has its own.
+_TOOL_SETTINGS = {
+    **CDK_SETTINGS,
+    "UV_CACHE_DIR": str(_LOCAL / "cache" / "uv"),
+    "UV_NO_CONFIG": "1",
+    "UV_NO_BUILD": "1",  # what builds a package is in no lock
+    "UV_SYSTEM_CERTS": "1",
+    "NODE_USE_SYSTEM_CA": "1",
+}
 
 
 def clean() -> dict[str, str]:
-    """Return the caller's environment, less what steers tools, with the CDK's caches in here."""
+    """Return the caller's environment, less what steers tools, with their caches in here."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not _STEERING.fullmatch(name) or _NETWORK.fullmatch(name)
     }
-    return {**kept, **CDK_SETTINGS}
+    return {**kept, **_TOOL_SETTINGS}
 
 
 def enter() -> None:
@@ -68,13 +80,7 @@ def for_installing() -> dict[str, str]:
         **_npm_network(file),
         **variables,
         "TMPDIR": str(temporary),
-        "UV_CACHE_DIR": str(_LOCAL / "cache" / "uv"),
         "UV_PYTHON_INSTALL_DIR": str(_LOCAL / "python"),
-        "UV_NO_CONFIG": "1",
-        "UV_NO_BUILD": "1",  # what builds a package is in no lock
-        # The machine's certificate authorities, for those behind a proxy that has its own.
-        "UV_SYSTEM_CERTS": "1",
-        "NODE_USE_SYSTEM_CA": "1",
         "NODE_DISABLE_COMPILE_CACHE": "1",
         f"{_NPM}cache": str(_LOCAL / "cache" / "npm"),
         f"{_NPM}update_notifier": "false",

@@ -203,16 +203,20 @@ def _wheel_for_this_machine(urls: list[str]) -> str:
     machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(
         platform.machine().lower(), platform.machine().lower()
     )
-    if sys.platform == "darwin":
-        pattern = "macosx_.*_" + machine.replace("aarch64", "arm64")
+    # Other packages that are locked have no wheels for macOS on Intel, nor for musl.
+    if sys.platform == "darwin" and machine == "aarch64":
+        pattern = "macosx_.*_arm64"
     elif platform.libc_ver()[0] == "glibc":
         pattern = f"manylinux.*_{machine}"
     else:
-        pattern = f"musllinux.*_{machine}"
+        pattern = "none"
     for url in urls:
         if re.search(pattern, url):
             return url
-    raise Failure(f"There is no uv for this machine ({sys.platform}, {platform.machine()}).")
+    raise Failure(
+        "Use Linux with glibc on x86-64 or Arm, or macOS on Apple silicon: there are no packages for "
+        f"this machine ({sys.platform}, {platform.machine()})."
+    )
 
 
 def _tls() -> ssl.SSLContext:

@@ -10,14 +10,15 @@ from typing import Final
 
 from backend.api.deferral import Refused, deferred
 
-# What nothing that the function calls reads: two fifths of Powertools, of which a page of its own
-# for OpenAPI documents is the largest part; what botocore knows of services, and its authorities,
-# as runtime/client.py signs with it and no more; time zones; urllib3 for browsers.
+# What nothing that the function calls reads: most of Powertools; what botocore knows of services,
+# and its authorities, as runtime/client.py signs with it and no more; time zones; urllib3 for
+# browsers.
 _UNUSED: Final = (
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+    "aws_lambda_powertools/event_handler",
     "aws_lambda_powertools/utilities/auth_alpha",
     "aws_lambda_powertools/utilities/batch",
     "aws_lambda_powertools/utilities/circuit_breaker",
+    "aws_lambda_powertools/utilities/data_classes",
     "aws_lambda_powertools/utilities/data_masking",
     "aws_lambda_powertools/utilities/feature_flags",
     "aws_lambda_powertools/utilities/idempotency",
@@ -35,12 +36,8 @@ _UNUSED: Final = (
 
 # Modules whose imports wait for their first use: these, or all that can wait.
 _DEFERRED: Final[dict[str, tuple[str, ...] | None]] = {
-    # Of Powertools' packages the first import of anything would get everything: resolvers for
-    # AppSync and Bedrock, the classes of thirty kinds of events, a tracer.
+    # The first import of anything would get the package's metrics, tracer and logger together.
     "aws_lambda_powertools/__init__.py": None,
-    "aws_lambda_powertools/event_handler/__init__.py": None,
-    "aws_lambda_powertools/event_handler/openapi/__init__.py": None,
-    "aws_lambda_powertools/utilities/data_classes/__init__.py": None,
     # Dates of credentials that expire, configuration files, queries of JSON: Lambda has none.
     "aws_lambda_powertools/logging/logger.py": ("jmespath_utils",),
     "botocore/compat.py": ("tzlocal",),

@@ -37,9 +37,7 @@ PUBLISHED = {
 # What no start needs: each would bring dozens of modules along.
 NEVER_AT_START = {
     "asyncio",
-    "aws_lambda_powertools.event_handler.appsync",
     "aws_lambda_powertools.tracing",
-    "aws_lambda_powertools.utilities.data_classes.s3_event",
     "boto3",
     "botocore.docs.service",
     "configparser",
@@ -166,7 +164,7 @@ def test_credentials_that_end_and_cannot_be_renewed_are_unavailable(asset: Path)
     ("path", "content"),
     [
         ("botocore/configloader.py", "import os\nX = os.sep\n"),
-        ("aws_lambda_powertools/event_handler/__init__.py", "def __getattr__(name): ...\n"),
+        ("aws_lambda_powertools/__init__.py", "def __getattr__(name): ...\n"),
     ],
 )
 def test_a_package_that_has_changed_is_an_error(tmp_path: Path, path: str, content: str) -> None:

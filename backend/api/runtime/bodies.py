@@ -3,7 +3,6 @@
 import base64
 import json
 import math
-import sys
 from typing import Any, Final
 
 from errors import ContentTooLarge, MalformedRequest, UnsupportedMediaType
@@ -15,7 +14,7 @@ MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
 _PLAIN: Final = "identity"
 # What clients call the only encoding that JSON has (RFC 8259, section 8.1), and what is part of it.
 # The parameter has no effect on JSON (section 11), but who names another encoding may mean it, and
-# the gateway would exchange what is no UTF-8 in silence.
+# the gateway silently replaces bytes that aren't UTF-8.
 _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 MAX_BYTES: Final = 64 * 1024
 # A user has two levels; validation and encoding have limits of their own, far above this.
@@ -111,20 +110,10 @@ def _integer(digits: str) -> int | float:
 
 
 def _double(number: str) -> float:
-    """The nearest double; infinite or NaN where none is near enough, for the schema to refuse.
-
-    All that a double is good for is in its normal range, to 15 digits or more. Below it the digits
-    go one by one, and the number comes back as another one, or as 0.
-    """
+    """Return the nearest double; what becomes infinite, or NaN for 0, is refused by the schema."""
     value = float(number)
-    if abs(value) < sys.float_info.min and _digits(number) != _digits(repr(value)):
-        return math.nan
-    return value
-
-
-def _digits(number: str) -> str:
-    """Without sign, point, exponent, and the zeros at both ends."""
-    return number.lower().partition("e")[0].replace(".", "").strip("-0")
+    is_zero = not number.lower().partition("e")[0].strip("-0.")
+    return value if value or is_zero else math.nan
 
 
 def _refuse_constant(name: str) -> None:

@@ -155,10 +155,10 @@ TEXTS: Final = frozenset(n for n, s in WRITABLE.items() if s.get("pattern") == _
 INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 INVISIBLE: Final = frozenset(
     [
-        *"\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0",
-        # Variation selectors.
-        *map(chr, range(0xFE00, 0xFE10)),
-        *map(chr, range(0xE0100, 0xE01F0)),
+        *"\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2065\u2800\u3164\uffa0",
+        *map(chr, range(0xFE00, 0xFE10)),  # variation selectors
+        *map(chr, range(0xFFF0, 0xFFF9)),
+        *map(chr, range(0xE0000, 0xE1000)),
     ]
 )
 

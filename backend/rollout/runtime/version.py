@@ -40,14 +40,16 @@ class Version:
         self._arn = arn
         self._caller = caller
 
-    def table(self) -> str | None:
+    def table(self) -> str:
         """Return the name of the table in its settings. Raises Unexpected."""
         try:
             found = self._client.get_function_configuration(FunctionName=self._arn)
         except (BotoCoreError, ClientError) as error:
             raise Unexpected("table", f"its name is unknown, {type(error).__name__}") from None
         variables: dict[str, str] = found.get("Environment", {}).get("Variables", {})
-        return variables.get("TABLE_NAME")
+        if "TABLE_NAME" not in variables:  # encrypted, perhaps with a key that isn't permitted here
+            raise Unexpected("table", "its name is unknown")
+        return variables["TABLE_NAME"]
 
     def call(
         self,

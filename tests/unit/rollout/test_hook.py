@@ -71,8 +71,9 @@ class Cloud:
         assert found
         arn = urllib.parse.unquote(found[1])
         if found[2] == "configuration":
-            variables = {"Variables": {"TABLE_NAME": self.tables[arn]}}
-            return Response(200, {}, json.dumps({"Environment": variables}).encode())
+            table = self.tables[arn]
+            found = {"Environment": {"Variables": {"TABLE_NAME": table}}} if table else {}
+            return Response(200, {}, json.dumps(found).encode())
         event = json.loads(request.body)
         self.invocations.append((arn, copy.deepcopy(event)))
         function = {NEW: self.new, LIVE: self.live}[arn]
@@ -133,6 +134,15 @@ def test_two_versions_never_write_two_tables(
         "table: users-restored, not the live version's users: adopt it with rollout=None"
         in caplog.text
     )
+
+
+def test_tables_without_names_are_not_the_same(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    cloud.tables = {NEW: "", LIVE: ""}
+    assert cloud.run() == "Failed"
+    assert cloud.asked == []
+    assert "table: its name is unknown" in caplog.text
 
 
 def test_its_requests_look_like_the_gateways(cloud: Cloud) -> None:
