@@ -214,7 +214,7 @@ def _wheel_for_this_machine(urls: list[str]) -> str:
         if re.search(pattern, url):
             return url
     raise Failure(
-        "Use Linux with glibc on x86-64 or Arm, or macOS on Apple silicon: there are no packages for "
+        "Use Linux with glibc on x86-64 or Arm, or macOS on Apple silicon: no packages exist for "
         f"this machine ({sys.platform}, {platform.machine()})."
     )
 
