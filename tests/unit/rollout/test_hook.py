@@ -72,8 +72,8 @@ class Cloud:
         arn = urllib.parse.unquote(found[1])
         if found[2] == "configuration":
             table = self.tables[arn]
-            found = {"Environment": {"Variables": {"TABLE_NAME": table}}} if table else {}
-            return Response(200, {}, json.dumps(found).encode())
+            settings = {"Environment": {"Variables": {"TABLE_NAME": table}}} if table else {}
+            return Response(200, {}, json.dumps(settings).encode())
         event = json.loads(request.body)
         self.invocations.append((arn, copy.deepcopy(event)))
         function = {NEW: self.new, LIVE: self.live}[arn]
