@@ -37,15 +37,12 @@ EXPLANATIONS: Final[dict[str, Explanation]] = {
         "Use one of the methods that the header Allow lists.",
     ),
     "username-taken": Explanation(
-        "Another user has this username; upper and lower case make no difference. Nothing was "
-        "stored. In rare cases the database gets a create late, and it still takes effect if the "
-        "username has become free within the next minutes.",
+        "Another user has this username; upper and lower case make no difference. "
+        "Nothing was stored.",
         "Choose another username, or change the user who has this one.",
     ),
     "email-taken": Explanation(
-        "Another user has this email; upper and lower case make no difference. Nothing was stored. "
-        "In rare cases the database gets a write late, and it still takes effect if the email has "
-        "become free within the next minutes.",
+        "Another user has this email; upper and lower case make no difference. Nothing was stored.",
         "Use another email, or first change the user who has it.",
     ),
     "precondition-failed": Explanation(
