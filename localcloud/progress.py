@@ -73,15 +73,17 @@ def failures_explained() -> Iterator[None]:
         yield
     except Failure as failure:
         explain(failure)
-    except BrokenPipeError:
-        # Nobody reads the output any more, and nothing of it may be written at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0)
-        if remedy is None:
-            raise
-        where = f" ({error.filename})" if error.filename else ""
-        explain(Failure(f"{error.strerror}{where}: {remedy}"))
+        if not isinstance(error, BrokenPipeError):  # nobody reads the output any more
+            remedy = _REMEDIES.get(error.errno or 0)
+            if remedy is None:
+                raise
+            where = f" ({error.filename})" if error.filename else ""
+            explain(Failure(f"{error.strerror}{where}: {remedy}"))
+        try:
+            sys.stdout.flush()
+        except OSError:  # else it would be tried again, and fail, at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:
         return
     sys.exit(1)

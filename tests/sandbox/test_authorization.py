@@ -403,7 +403,7 @@ def test_the_access_is_logged(cloud: httpx.Client, folder: Path) -> None:
     [group] = [
         group["logGroupName"]
         for group in logs.describe_log_groups()["logGroups"]
-        if "AccessLogs" in group["logGroupName"]
+        if group["logGroupName"].startswith("/aws/vendedlogs/")
     ]
     assert logs.describe_log_streams(logGroupName=group)["logStreams"]
 

@@ -15,9 +15,10 @@ from tests.sandbox.conftest import Sandbox
 MISTAKE = "{}[username]"
 NOT_LIVE = "not live; what worked before still serves."
 
-HEALTH = 'self._route("/health"'
+HEALTH = '"/health": self.health,'
 ADDED_ROUTE = {
-    RUNTIME / "api.py": (HEALTH, f'self._route("/hello", ("GET",), self._health); {HEALTH}'),
+    RUNTIME / "calls.py": (HEALTH, f'"/hello": self.health,\n            {HEALTH}'),
+    RUNTIME / "routes.py": ('"/health"', '"/hello": ("GET", "HEAD"),\n    "/health"'),
     Path("backend/api/routes.py"): ('    "/health"', '    "/hello": _READS,\n    "/health"'),
 }
 
@@ -77,13 +78,14 @@ def test_broken_code_is_not_live_and_what_worked_serves(
 
 
 def test_an_added_route_is_deployed_and_broken_infrastructure_is_not(checkout: Checkout) -> None:
-    api = RUNTIME / "api.py"
-    mistaken = {**ADDED_ROUTE, api: (HEALTH, ADDED_ROUTE[api][1] + "(")}
+    calls = RUNTIME / "calls.py"
+    mistaken = {**ADDED_ROUTE, calls: (HEALTH, ADDED_ROUTE[calls][1] + "(")}
     with checkout.edited(mistaken) as said:
-        assert said.endswith(f"routes.py and 1 more: {NOT_LIVE}\n")
-        repaired = checkout.write(api, (checkout.folder / api).read_text().replace('h"(', 'h"'))
-        # The file that was not at fault is deployed with it.
-        assert re.search(r"routes\.py and 1 more: live after .+ \(cdk deploy\)$", repaired, re.M)
+        assert said.endswith(f"routes.py and 2 more: {NOT_LIVE}\n")
+        text = (checkout.folder / calls).read_text()
+        repaired = checkout.write(calls, text.replace("self.health,(", "self.health,"))
+        # The files that were not at fault are deployed with it.
+        assert re.search(r"routes\.py and 2 more: live after .+ \(cdk deploy\)$", repaired, re.M)
         assert checkout.get("/hello").json() == {"status": "ok"}
         checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
 
@@ -130,9 +132,9 @@ def test_code_that_a_deployment_breaks_is_taken_back(checkout: Checkout) -> None
 
 
 def test_what_no_code_works_with_is_said(checkout: Checkout) -> None:
-    edit = {Path("backend/api/infrastructure.py"): ('"TABLE_NAME"', '"TABLE"')}
+    edit = {Path("backend/api/infrastructure.py"): ('"LOG_LEVEL"', '"LEVEL"')}
     with checkout.edited(edit) as said:
-        assert "KeyError: 'TABLE_NAME'" in said
+        assert "KeyError: 'LOG_LEVEL'" in said
         assert said.endswith("not live; and nothing serves until it is repaired.\n")
     assert checkout.get("/health").status_code == 200
 
@@ -175,14 +177,14 @@ def test_it_says_what_is_asked_and_logged_but_no_username(checkout: Checkout) ->
 def test_a_breakpoint_opens_the_debugger_in_invoke_and_is_passed_over_where_it_serves(
     checkout: Checkout,
 ) -> None:
-    edit = {RUNTIME / "api.py": ("user = self._users.get", "breakpoint(); user = self._users.get")}
+    edit = {RUNTIME / "calls.py": ("user = self._users", "breakpoint(); user = self._users")}
     with checkout.edited(edit):
         assert checkout.get("/users/jane").status_code == 404
         done = subprocess.run(
             [*checkout.command("localcloud.invoke"), "GET", "/users/jane"],
             check=True,
             env={**os.environ, "AWS_PROFILE": "real", "AWS_ENDPOINT_URL_DYNAMODB": "http://[::]"},
-            input="p username\ncontinue\n",
+            input="p _username(event)\ncontinue\n",
             capture_output=True,
             text=True,
         )
