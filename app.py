@@ -1,8 +1,8 @@
 """Deploys the component to one environment: a developer's sandbox, unless told otherwise.
 
-npx cdk deploy                              the sandbox
-npx cdk deploy -c developer=jane            Jane's, beside others in one account
-npx cdk synth -c environment=production     another environment
+./scripts/cdk deploy                            the sandbox
+./scripts/cdk deploy -c developer=jane          Jane's, beside others in one account
+./scripts/cdk synth -c environment=production   another environment
 """
 
 import re

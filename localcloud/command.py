@@ -52,6 +52,9 @@ def run(
         variables = {**os.environ, "API_ENDPOINT": cloud.endpoint, "API_TOKEN": token}
         status = _run_command(command, variables, interruption)
         if status:
+            # Only the owner may read what the function logged, also where an older run left a file.
+            _KEPT_LOG.touch(0o600)
+            _KEPT_LOG.chmod(0o600)
             _KEPT_LOG.write_text(cloud.read_log())
             kept = _KEPT_LOG.relative_to(ROOT)
             say(f"The command failed. What the local cloud and the function logged is in {kept}.")

@@ -19,8 +19,8 @@ from localcloud.emulator import API_ID
 from localcloud.progress import Failure, failures_explained
 
 _DESCRIPTION: Final = """\
-Prints a fresh access token of the API: the running sandbox's, or that of a deployed stack, for whom
-the credentials of the environment can read its user pool. For a shell: $(./scripts/token)
+Prints a fresh access token of the API: from the running sandbox and, with --stack NAME, from a
+deployed stack if your AWS credentials can read its user pool. In a shell: $(./scripts/token)
 """
 _SECONDS: Final = 120
 # Where the environment leads every SDK to the local cloud.

@@ -60,6 +60,8 @@ class Identity(Construct):
         reader_account: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
+        if not clients:
+            raise ValueError("clients must name at least one client.")
         self.user_pool = self._user_pool(deletion_protection=deletion_protection)
         self._add_domain()
         o_auth = cognito.OAuthSettings(

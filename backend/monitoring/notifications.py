@@ -101,8 +101,8 @@ class Notifications(Construct):
             )
         if not addresses:
             cdk.Annotations.of(topic).add_warning_v2(
-                f"{construct_id}:NobodyHears",
-                f"Nobody hears {construct_id.lower()}: name an address in constants.py.",
+                f"{construct_id}:NoSubscribers",
+                f"The {construct_id} topic has no subscribers: add an address in constants.py.",
             )
         return topic
 

@@ -85,6 +85,12 @@ def test_a_client_is_added_beside_another_to_rotate_its_secret(
     assert audience[1] == before
 
 
+def test_a_pool_without_clients_is_refused(context: dict[str, Any]) -> None:
+    record = dataclasses.replace(LOCAL, clients=())
+    with pytest.raises(ValueError, match="clients must name at least one client"):
+        Backend(cdk.App(context=context), "B", environment=record)
+
+
 def test_the_token_endpoint_has_a_name_that_no_other_stack_has(template: Template) -> None:
     uuid = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
     template.has_resource_properties(DOMAIN, {"Domain": {"Fn::Join": ["", ["users-", uuid]]}})

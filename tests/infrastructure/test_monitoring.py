@@ -334,6 +334,19 @@ def test_messages_reach_the_addresses_of_the_record(context: dict[str, Any]) -> 
     )
 
 
+def test_a_topic_without_subscribers_is_a_warning(assemblies: Mapping[str, Path]) -> None:
+    [path] = assemblies["production"].glob("*.metadata.json")
+    messages = [
+        entry["data"]
+        for entries in json.loads(path.read_text()).values()
+        for entry in entries
+        if entry["type"] == "aws:cdk:warning"
+    ]
+    for topic in ("Pages", "Tickets"):
+        sentence = f"The {topic} topic has no subscribers: add an address in constants.py."
+        assert any(message.startswith(sentence) for message in messages)
+
+
 def test_operators_need_objectives(context: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Operators need objectives"):
         _template(context, objectives=None)

@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -119,6 +120,7 @@ class TestCommand:
         sandbox.read_until("started")
         assert sandbox.finish() == 7
         assert "logged is in .local/command.log." in sandbox.output
+        assert stat.S_IMODE((LOCAL / "command.log").stat().st_mode) == 0o600
         assert re.search(r"^(http://127.0.0.1:\d+) \1$", sandbox.output, re.MULTILINE)
         assert sandbox.left_running() == []
         assert not list(LOCAL.glob(f"run-{sandbox.process.pid}-*"))
