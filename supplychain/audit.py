@@ -36,7 +36,7 @@ def main() -> None:
         say(fault)
     if unanswered or faults:
         sys.exit(1)
-    say(f"Nothing is known against what is locked, but for {len(accepted)} accepted advisories.")
+    say(f"No known vulnerabilities ({len(accepted)} accepted).")
 
 
 def _ask() -> tuple[list[Advisory], list[Failure]]:

@@ -35,7 +35,7 @@ _MAX_AGE: Final = cdk.Duration.hours(1)
 
 
 def options(origins: Sequence[str]) -> apigateway.CorsPreflightOptions:
-    """For pages of these origins."""
+    """Build the preflight options for these origins."""
     return apigateway.CorsPreflightOptions(
         allow_origins=list(origins),
         allow_methods=list(_METHODS),

@@ -26,5 +26,5 @@ def to_get_a_token(*, stack_name: str, region: str, account: str) -> list[iam.Po
 
 
 def role_name(stack_name: str) -> str:
-    """Of the role that another account's pipeline takes: known before it is made."""
+    """Return the name of the role that a pipeline in another account assumes."""
     return f"{stack_name}-Tokens"

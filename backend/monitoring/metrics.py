@@ -82,7 +82,7 @@ class TableMetrics:
         return self._counted("SystemErrors", period, Operation=operation)
 
     def latency(self, operation: str, period: cdk.Duration) -> cloudwatch.Metric:
-        """Of successful requests, in milliseconds, without the network; the average."""
+        """Average latency of successful requests in milliseconds, excluding the network."""
         return self._table.metric_successful_request_latency(
             dimensions_map=self._dimensions(Operation=operation), period=period
         )
