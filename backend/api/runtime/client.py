@@ -70,8 +70,8 @@ class DynamoDBError(Exception):
     Attributes:
         code: the kind of error, such as "ValidationException".
         document: all that the response says.
-        after_lost: whether an earlier attempt at the request got no response, so that DynamoDB may
-            yet receive it.
+        after_lost: whether an earlier attempt at the request got no response that says what became
+            of it, so that it may yet take effect.
     """
 
     def __init__(self, code: str, document: Document) -> None:
