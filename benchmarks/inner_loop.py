@@ -20,9 +20,10 @@ from typing import IO, Final, NamedTuple
 import httpx
 
 from benchmarks.marks import commit
-from localcloud import emulator, git
-from localcloud.install import ROOT
-from localcloud.progress import say, step
+from localcloud import emulator
+from tooling import git
+from tooling.install import ROOT
+from tooling.progress import say, step
 
 _PAGE: Final = ROOT / "docs" / "timings.md"
 

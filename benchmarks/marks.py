@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from localcloud import git
-from localcloud.install import ROOT
-from localcloud.progress import Failure
+from tooling import git
+from tooling.install import ROOT
+from tooling.progress import Failure
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 

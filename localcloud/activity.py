@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from localcloud.hotswap import RUNTIME
-from localcloud.progress import say
+from tooling.progress import say
 
 # What the logger adds to each line, and what the line of the request says already.
 _BOILERPLATE: Final = {

@@ -12,13 +12,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from localcloud import emulator, processes, tokens
+from localcloud import emulator, tokens
 from localcloud.deployment import LOCAL_ENVIRONMENT
 from localcloud.emulator import Emulator
-from localcloud.install import LOCAL, ROOT
-from localcloud.processes import Interrupted, Interruption
-from localcloud.progress import say
 from localcloud.starting import start
+from tooling import processes
+from tooling.install import LOCAL, ROOT
+from tooling.processes import Interrupted, Interruption
+from tooling.progress import say
 
 _GRACE_SECONDS: Final = 15.0
 _FOLDER: Final = "run-"

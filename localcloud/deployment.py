@@ -10,13 +10,14 @@ from typing import Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud import gaps, processes
+from localcloud import gaps
 from localcloud.emulator import ACCOUNT, REGION, Emulator
-from localcloud.environment import CDK_SETTINGS
 from localcloud.hotswap import the_cloud_answers
-from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
-from localcloud.processes import Interruption
-from localcloud.progress import Failure
+from tooling import processes
+from tooling.environment import CDK_SETTINGS
+from tooling.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
+from tooling.processes import Interruption
+from tooling.progress import Failure
 
 _CLI: Final = (
     str(NODE_FOLDER / "node"),

@@ -18,10 +18,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from localcloud import processes
-from localcloud.install import EMULATOR_PYTHON, LOCAL, ROOT
-from localcloud.processes import Interruption
-from localcloud.progress import Failure
+from tooling import processes
+from tooling.install import EMULATOR_PYTHON, LOCAL, ROOT
+from tooling.processes import Interruption
+from tooling.progress import Failure
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8787

@@ -16,12 +16,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from localcloud import processes
 from localcloud.emulator import API_ID
 from localcloud.events import event
-from localcloud.install import PYTHON, ROOT
-from localcloud.processes import Interruption
-from localcloud.progress import Failure
+from tooling import processes
+from tooling.install import PYTHON, ROOT
+from tooling.processes import Interruption
+from tooling.progress import Failure
 
 RUNTIME: Final = ROOT / "backend" / "api" / "runtime"
 # Ships with the code, which serves it.

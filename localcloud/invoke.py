@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from localcloud import emulator
 from localcloud.events import event
 from localcloud.hotswap import RUNTIME, function_of_the_api, routes, the_cloud_answers
-from localcloud.progress import failures_explained, say
+from tooling.progress import failures_explained, say
 
 _DESCRIPTION = """\
 Answers one request by the checkout's code, in a process of its own that a debugger can stop:

@@ -9,9 +9,9 @@ from backend.api.bundling import shipped
 from localcloud.deployment import Deployment
 from localcloud.emulator import Emulator
 from localcloud.hotswap import DOCUMENT, RUNTIME, Hotswap, Outage
-from localcloud.install import INPUTS, ROOT
-from localcloud.processes import Interruption
-from localcloud.progress import Failure, explain, say
+from tooling.install import INPUTS, ROOT
+from tooling.processes import Interruption
+from tooling.progress import Failure, explain, say
 
 _FILES: Final = ("app.py", "cdk.json", "constants.py", str(DOCUMENT), *INPUTS)
 _FOLDER: Final = "backend"

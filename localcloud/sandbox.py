@@ -7,9 +7,9 @@ from typing import Final
 from localcloud.command import run
 from localcloud.deployment import LOCAL_ENVIRONMENT
 from localcloud.emulator import PORT
-from localcloud.processes import Interrupted, Interruption
-from localcloud.progress import failures_explained, say
 from localcloud.serving import serve
+from tooling.processes import Interrupted, Interruption
+from tooling.progress import failures_explained, say
 
 _DESCRIPTION: Final = """\
 Deploys the stack onto a local cloud with the real CDK CLI, and serves the API until Ctrl-C.

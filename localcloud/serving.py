@@ -15,9 +15,9 @@ from localcloud.activity import Activity
 from localcloud.emulator import Emulator
 from localcloud.hotswap import routes
 from localcloud.live import LiveEdits, Watch
-from localcloud.processes import Interrupted, Interruption
-from localcloud.progress import Failure, say
 from localcloud.starting import start
+from tooling.processes import Interrupted, Interruption
+from tooling.progress import Failure, say
 
 _LOST: Final = (
     "Every user is kept; what else was changed in it by hand since the last deployment is lost."

@@ -8,8 +8,8 @@ from localcloud import emulator
 from localcloud.deployment import LOCAL_ENVIRONMENT, Deployment
 from localcloud.emulator import Emulator
 from localcloud.hotswap import Hotswap
-from localcloud.processes import Interruption
-from localcloud.progress import Failure, say, step
+from tooling.processes import Interruption
+from tooling.progress import Failure, say, step
 
 _READY_SECONDS: Final = 300.0  # what takes so long hangs
 

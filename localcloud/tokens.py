@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud import emulator
 from localcloud.emulator import API_ID
-from localcloud.progress import Failure, failures_explained
+from tooling.progress import Failure, failures_explained
 
 _DESCRIPTION: Final = """\
 Prints a fresh access token of the API: from the running sandbox and, with --stack NAME, from a

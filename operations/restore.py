@@ -13,9 +13,9 @@ import boto3
 from backend.database.infrastructure import STATUS_INDEX, TIME_TO_LIVE
 from constants import ENVIRONMENTS, LOCAL, Environment
 from localcloud import emulator
-from localcloud.progress import Failure, failures_explained, say
 from operations import tables
 from operations.tables import Backup, PointInTime, Settings
+from tooling.progress import Failure, failures_explained, say
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

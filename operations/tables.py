@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud.progress import Failure, say
+from tooling.progress import Failure, say
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

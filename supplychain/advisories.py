@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from localcloud.install import PYTHON, ROOT, install_group, installer_environment
-from localcloud.progress import Failure
+from tooling.install import PYTHON, ROOT, install_group, installer_environment
+from tooling.progress import Failure
 
 # Of Python packages: https://google.github.io/osv.dev/api/ has PyPA's and GitHub's advisories. Of
 # Node packages npm asks the registry that it installs from.

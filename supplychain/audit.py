@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from localcloud.progress import Failure, explain, say, step
 from supplychain import advisories, settings
 from supplychain.advisories import Advisory
 from supplychain.settings import AcceptedAdvisory
+from tooling.progress import Failure, explain, say, step
 
 _DESCRIPTION: Final = """\
 Asks public databases which known vulnerabilities have the packages in uv.lock and in each

@@ -8,10 +8,10 @@ import os
 import sys
 from typing import Final
 
-from localcloud.install import ROOT
-from localcloud.progress import Failure, explain
 from supplychain import pins
 from supplychain.settings import NODE_FOLDERS
+from tooling.install import ROOT
+from tooling.progress import Failure, explain
 
 # By group of uv.lock.
 _EXPORTED: Final = {

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from localcloud.install import PYTHON, installer_environment
-from localcloud.progress import Failure
 from supplychain.settings import NODE_FOLDERS, project
+from tooling.install import PYTHON, installer_environment
+from tooling.progress import Failure
 
 _REQUIREMENT: Final = re.compile(r"(?P<name>[\w.-]+)(?P<extras>\[.*\])?==(?P<version>[\w.]+)")
 

@@ -21,8 +21,8 @@ from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from backend.api.bundling import LAMBDA_ARM64, RUNTIME, fetch_dependencies
-from localcloud.install import ROOT
 from supplychain import licences, settings
+from tooling.install import ROOT
 
 SBOM: Final = ROOT / "docs" / "sbom.cdx.json"
 _RENDERER: Final = "swagger-ui-dist"

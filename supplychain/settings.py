@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from localcloud.install import ROOT
+from tooling.install import ROOT
 
 # Each has a package.json and a package-lock.json.
 NODE_FOLDERS: Final = (".", "tests/browser", "tests/openapi", "tests/workflow")

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from localcloud import git
-from localcloud.install import ROOT, tool_environment
-from localcloud.progress import Failure, explain, say, step
 from supplychain import pins, settings
+from tooling import git
+from tooling.install import ROOT, tool_environment
+from tooling.progress import Failure, explain, say, step
 
 _DESCRIPTION: Final = """\
 Raises every version in pyproject.toml and each package.json to the newest that fit together, locks

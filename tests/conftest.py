@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from localcloud import environment
 from tests.deployed import Client
+from tooling import environment
 
 # As the scripts do: a hook's GIT_DIR, or a shell's NODE_OPTIONS, must not reach what tests start.
 environment.enter()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from localcloud.install import ROOT, tool_environment
+from tooling.install import ROOT, tool_environment
 
 _REPORTS: Final = ".local/reports"
 

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from localcloud.install import LOCAL, npm_ci
+from tooling.install import LOCAL, npm_ci
 
 
 @functools.cache

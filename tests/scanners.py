@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from localcloud.install import install_group
+from tooling.install import install_group
 
 _SECONDS: Final = 600
 

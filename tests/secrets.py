@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from localcloud.install import install_group
+from tooling.install import install_group
 
 _SECONDS: Final = 600
 # The hashes of locked packages and of released items (tests/compatibility), and nothing else that

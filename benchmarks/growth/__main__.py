@@ -15,9 +15,9 @@ import items
 from benchmarks.growth import calls, hot, lists
 from benchmarks.growth.population import COUNTS, user, username
 from benchmarks.growth.units import prices, size
-from localcloud.install import ROOT
-from localcloud.progress import Failure, explain, say
 from tests.dynamodb_local import started_engine
+from tooling.install import ROOT
+from tooling.progress import Failure, explain, say
 
 _PAGE: Final = ROOT / "docs" / "growth.md"
 _SHARDS: Final = (1, 4, 8, 16, 32)

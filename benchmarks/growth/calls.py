@@ -17,9 +17,9 @@ from benchmarks.growth.meter import Cost, Meter
 from benchmarks.growth.population import COUNTS, populated, user, username
 from benchmarks.growth.units import Units, read, transacted, written
 from dynamodb import DynamoDBUsers
-from localcloud.progress import Failure, step
 from models import User
 from tests.dynamodb_local import create_table
+from tooling.progress import Failure, step
 from users import Attempt, Listing
 
 PAGE: Final = 25

@@ -12,7 +12,7 @@ import items
 from benchmarks.growth.calls import PAGE
 from benchmarks.growth.population import RARE, populated, user, username
 from dynamodb import DynamoDBUsers
-from localcloud.progress import Failure, step
+from tooling.progress import Failure, step
 from users import Listing
 
 REPEATS: Final = 40

@@ -12,10 +12,10 @@ import boto3
 import items
 from benchmarks.growth.meter import Meter
 from dynamodb import DynamoDBUsers
-from localcloud.progress import step
 from models import User
 from table import Table
 from tests.dynamodb_local import create_table
+from tooling.progress import step
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

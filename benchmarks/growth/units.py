@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from localcloud.install import ROOT
-from localcloud.progress import Failure
+from tooling.install import ROOT
+from tooling.progress import Failure
 
 _READ_BYTES: Final = 4096
 _WRITE_BYTES: Final = 1024

@@ -10,9 +10,9 @@ import sys
 from typing import Final
 
 from localcloud.command import run
-from localcloud.install import PYTHON, ROOT, install_group
-from localcloud.processes import Interrupted, Interruption
-from localcloud.progress import Failure, explain, say, step
+from tooling.install import PYTHON, ROOT, install_group
+from tooling.processes import Interrupted, Interruption
+from tooling.progress import Failure, explain, say, step
 
 _MINUTES: Final = 10
 

@@ -13,8 +13,8 @@ from benchmarks.load.caller import FILL
 from benchmarks.load.memory import growth, sampled
 from benchmarks.marks import commit
 from localcloud import emulator
-from localcloud.install import LOCAL, ROOT
-from localcloud.progress import Failure, explain, say
+from tooling.install import LOCAL, ROOT
+from tooling.progress import Failure, explain, say
 
 CALLERS: Final = 16
 _LOCUST: Final = LOCAL / "load" / "bin" / "locust"

@@ -19,8 +19,8 @@ from benchmarks.load.memory import (
     Sample,
 )
 from benchmarks.marks import PAGE, processor, put_between
-from localcloud.install import ROOT
-from localcloud.progress import say
+from tooling.install import ROOT
+from tooling.progress import say
 
 _PICTURE: Final = ROOT / "docs" / "load.svg"
 _BEGIN: Final = "<!-- ./scripts/load writes from here -->"

@@ -12,7 +12,7 @@ from typing import Final
 from benchmarks.runtime import memory, ratios, report, times, workbench
 from benchmarks.runtime.instructions import require_valgrind
 from benchmarks.runtime.subjects import FLOOR, OURS, SUBJECTS
-from localcloud.progress import Failure, explain, say
+from tooling.progress import Failure, explain, say
 
 _CALLS: Final = ("get", "create", "patch", "list")
 _QUICK: Final = tuple(s for s in SUBJECTS if s.name in {"ours", "floor", "ordinary"})

@@ -9,7 +9,7 @@ from typing import Any, Final
 from benchmarks.runtime import calls
 from benchmarks.runtime.function import Function
 from benchmarks.runtime.runtime_api import Result
-from localcloud.progress import Failure
+from tooling.progress import Failure
 
 _OK: Final = range(200, 300)
 _REFUSED: Final = range(400, 500)

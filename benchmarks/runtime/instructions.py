@@ -15,7 +15,7 @@ from typing import Final
 from benchmarks.runtime.calls import MEASURED
 from benchmarks.runtime.correctness import check
 from benchmarks.runtime.function import Function
-from localcloud.progress import Failure
+from tooling.progress import Failure
 
 # Between the function's wish for an event and its wait for it.
 _SETTLING_SECONDS: Final = 0.1

@@ -7,7 +7,7 @@ from benchmarks.runtime.calls import JANE, Call, create, get, page, patch
 from benchmarks.runtime.function import Place, running
 from benchmarks.runtime.times import REQUESTS, resident
 from benchmarks.runtime.workbench import Prepared, told
-from localcloud.progress import Failure, step
+from tooling.progress import Failure, step
 
 LATER: Final = 10 * REQUESTS
 # What threads and allocators need by chance; 50 bytes that each request leaves behind are more.

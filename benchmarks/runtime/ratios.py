@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from localcloud.install import ROOT
+from tooling.install import ROOT
 
 _FILE: Final = ROOT / "benchmarks" / "ratios.json"
 PHASES: Final = ("init", "get", "create")

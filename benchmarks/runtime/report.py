@@ -14,7 +14,7 @@ from benchmarks.runtime.goals import goals
 from benchmarks.runtime.memory import Sizes
 from benchmarks.runtime.subjects import FLOOR, Asset, Subject, versions
 from benchmarks.runtime.times import REQUESTS, Times
-from localcloud.install import ROOT
+from tooling.install import ROOT
 
 PICTURE: Final = ROOT / "docs" / "benchmarks.svg"
 BEGIN: Final = "<!-- ./scripts/benchmark writes from here -->"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from backend.api.bundling import HOST, RUNTIME, build
-from localcloud.install import LOCAL, ROOT, install_group
-from localcloud.progress import Failure
+from tooling.install import LOCAL, ROOT, install_group
+from tooling.progress import Failure
 
 _PEERS: Final = ROOT / "benchmarks" / "peers"
 _SITE_PACKAGES: Final = Path("lib", "python{}.{}".format(*sys.version_info), "site-packages")

@@ -18,7 +18,7 @@ from benchmarks.runtime.calls import MEASURED
 from benchmarks.runtime.correctness import check
 from benchmarks.runtime.function import Function, Place, running
 from benchmarks.runtime.workbench import Prepared, told
-from localcloud.progress import say
+from tooling.progress import say
 
 REQUESTS: Final = 2_000
 _TURN: Final = 25

@@ -18,9 +18,9 @@ from benchmarks.runtime.dynamodb import Recording
 from benchmarks.runtime.function import Place, running
 from benchmarks.runtime.runtime_api import FunctionFailed
 from benchmarks.runtime.subjects import Asset, Subject
-from localcloud.install import LOCAL
-from localcloud.progress import Failure, say, step
 from tests.dynamodb_local import create_table, started_engine
+from tooling.install import LOCAL
+from tooling.progress import Failure, say, step
 
 # Counts don't depend on what else runs, but waiting for processors helps nobody.
 _PARALLEL: Final = os.cpu_count() or 1

@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from localcloud.install import NODE_FOLDER
 from tests import npm
+from tooling.install import NODE_FOLDER
 
 _HERE: Final = Path(__file__).parent
 _INSTALLED_ON_THE_MACHINE: Final = (

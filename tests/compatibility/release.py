@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from backend.api.bundling import RUNTIME, shipped
-from localcloud.install import ROOT
 from tests.compatibility.function import started
 from tests.compatibility.releases import FOLDER, Release, all_releases
 from tests.compatibility.written import Written, write
+from tooling.install import ROOT
 
 _TABLE_NAME: Final = "users"
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from localcloud.install import LOCAL, PYTHON, ROOT
+from tooling.install import LOCAL, PYTHON, ROOT
 
 _CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 # Every request and its response: for whoever has to explain a failure.

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from localcloud.install import PYTHON, ROOT
 from tests.deployed import Client
+from tooling.install import PYTHON, ROOT
 
 _PACKAGE = "generated_client"
 _CALLS = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.environment import CDK_SETTINGS
-from localcloud.install import LOCAL, NODE_FOLDER, ROOT
+from tooling.environment import CDK_SETTINGS
+from tooling.install import LOCAL, NODE_FOLDER, ROOT
 
 # The CDK starts Node when it is imported: the checkout's, whatever else is on the PATH.
 os.environ["JSII_NODE"] = str(NODE_FOLDER / "node")

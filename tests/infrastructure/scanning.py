@@ -10,8 +10,8 @@ import aws_cdk as cdk
 import pytest
 from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks
 
-from localcloud.install import PYTHON
 from tests.scanners import Finding
+from tooling.install import PYTHON
 
 ALWAYS = (AwsSolutionsChecks, ServerlessChecks)
 IN_PRODUCTION = (*ALWAYS, NIST80053R5Checks)

@@ -10,8 +10,8 @@ import pytest
 
 import app
 import constants
-from localcloud.install import PYTHON, ROOT
 from tests.infrastructure.conftest import Synthesize
+from tooling.install import PYTHON, ROOT
 
 # Prints what is read or changed below the folder that the argument names, and what is started,
 # while the modules are imported. Modules are read, and installed packages read their own.

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from localcloud.install import ROOT
-from localcloud.progress import Failure
 from supplychain import advisories, audit, settings
 from supplychain.advisories import Advisory
 from supplychain.settings import AcceptedAdvisory, Settings
+from tooling.install import ROOT
+from tooling.progress import Failure
 
 NPM = "/-/npm/v1/security/advisories/bulk"
 # As https://google.github.io/osv.dev/post-v1-query/ has it, without what nobody reads.

@@ -14,7 +14,7 @@ import pytest
 
 from backend.api import bundling, pruning
 from backend.api.bundling import HOST, LAMBDA_ARM64, RUNTIME, Asset, Platform
-from localcloud.install import ROOT
+from tooling.install import ROOT
 
 UNCHECKED_HASH = 0b01
 MEGABYTE = 1_000_000

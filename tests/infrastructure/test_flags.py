@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.install import ROOT
+from tooling.install import ROOT
 
 # Otherwise than recommended; the page says why.
 OTHERWISE = {"@aws-cdk/core:enableAdditionalMetadataCollection"}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from backend.api.bundling import LAMBDA_ARM64, RUNTIME, fetch_dependencies
-from localcloud.install import EMULATOR_PYTHON, PYTHON, ROOT, install_group
 from supplychain import licences, settings
+from tooling.install import EMULATOR_PYTHON, PYTHON, ROOT, install_group
 
 PACKAGES = Path("lib", "python3.13", "site-packages")
 

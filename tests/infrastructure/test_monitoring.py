@@ -15,10 +15,10 @@ from backend.component import Backend
 from backend.monitoring.alarms import BURN_RATES
 from backend.monitoring.objectives import Operators
 from items import STATUS_INDEX
-from localcloud.install import ROOT
 from tests.infrastructure.dashboard import picture
 from tests.infrastructure.functions import api_function
 from tests.infrastructure.records import PRODUCTION
+from tooling.install import ROOT
 
 ALARM = "AWS::CloudWatch::Alarm"
 COMPOSITE = "AWS::CloudWatch::CompositeAlarm"

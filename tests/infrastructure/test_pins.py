@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from backend.api.bundling import PYTHON_VERSION
-from localcloud import install
-from localcloud.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
-from localcloud.progress import Failure
 from supplychain.settings import NODE_FOLDERS
 from tests import npm
+from tooling import install
+from tooling.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
+from tooling.progress import Failure
 
 type CDK = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from backend.api import bundling
 from backend.api.bundling import LAMBDA_ARM64, RUNTIME
-from localcloud.install import ROOT
 from supplychain import sbom
+from tooling.install import ROOT
 
 RENDERER = "pages/swagger-ui/"
 DOCUMENT = "pages/openapi.json.gz"

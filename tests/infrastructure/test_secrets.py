@@ -5,9 +5,9 @@ import string
 from collections.abc import Callable
 from pathlib import Path
 
-from localcloud import git
-from localcloud.install import ROOT
 from tests.secrets import Secret, find
+from tooling import git
+from tooling.install import ROOT
 
 HEX, WORD, BASE64 = "Hex High Entropy String", "Secret Keyword", "Base64 High Entropy String"
 # In whichever file: the word "test", which every emulator takes for a key.

@@ -10,10 +10,10 @@ from aws_cdk.assertions import Template
 
 import constants
 from backend.identity.infrastructure import Issuer
-from localcloud.install import ROOT
 from tests.infrastructure.records import PRODUCTION, STAGING
 from tests.infrastructure.stages import picture
 from toolchain import Toolchain
+from tooling.install import ROOT
 
 PIPELINE = "AWS::CodePipeline::Pipeline"
 PROJECT = "AWS::CodeBuild::Project"

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import git
-from localcloud.install import ROOT
-from localcloud.progress import Failure
 from supplychain import pins, settings, upgrade
+from tooling import git
+from tooling.install import ROOT
+from tooling.progress import Failure
 
 PROJECT = """\
 [project]

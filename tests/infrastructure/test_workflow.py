@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.install import ROOT
 from tests.workflow.judges import actionlint, zizmor
+from tooling.install import ROOT
 
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOW = FOLDER / "test.yml"

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from localcloud.install import NODE_FOLDER
 from tests import npm
+from tooling.install import NODE_FOLDER
 
 type Document = dict[str, Any]
 

@@ -16,7 +16,7 @@ import httpx
 
 from localcloud.events import event
 from localcloud.hotswap import function_of_the_api
-from localcloud.install import NODE_FOLDER, ROOT
+from tooling.install import NODE_FOLDER, ROOT
 
 os.environ["JSII_NODE"] = str(NODE_FOLDER / "node")
 

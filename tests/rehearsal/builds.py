@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from localcloud.emulator import REGION
-from localcloud.install import ROOT
+from tooling.install import ROOT
 
 # What CodeBuild sets, as far as an SDK or a tool asks for it. Its credentials answer nothing here:
 # https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
@@ -75,7 +75,7 @@ def run(
     environment = {
         **CODEBUILD,
         **{name: os.environ[name] for name in _NETWORK if name in os.environ},
-        # As in localcloud/install.py: a proxy's authority may be known to the machine alone.
+        # As in tooling/install.py: a proxy's authority may be known to the machine alone.
         "NODE_USE_SYSTEM_CA": "1",
         "HOME": str(home),
         "PATH": PATH,

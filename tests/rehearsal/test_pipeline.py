@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import git
 from localcloud.emulator import REGION
-from localcloud.install import NODE_FOLDER, PYTHON, ROOT
 from tests.rehearsal.builds import PATH, Build, Ended, builds, run
+from tooling import git
+from tooling.install import NODE_FOLDER, PYTHON, ROOT
 
 STACK = "UserManagementBackend-Toolchain"
 SYNTH = ["./scripts/cdk", "synth", "--quiet", "--app", ".venv/bin/python toolchain.py"]

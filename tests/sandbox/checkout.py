@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import psutil
 
-from localcloud import emulator, git
+from localcloud import emulator
 from tests.sandbox.conftest import ROOT, Sandbox, with_token
+from tooling import git
 
 RUNTIME = Path("backend/api/runtime")
 

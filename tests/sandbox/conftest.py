@@ -22,7 +22,7 @@ from botocore.config import Config
 from localcloud import emulator
 from localcloud.deployment import Deployment
 from localcloud.emulator import Emulator
-from localcloud.install import NODE_FOLDER
+from tooling.install import NODE_FOLDER
 
 ROOT = Path(__file__).parents[2]
 # Limits only for what hangs: the machine may be busy.

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from localcloud.install import LOCAL
 from problems import INTERNAL_ERROR, PROBLEM_TYPES
 from tests.browser import browser
 from tests.sandbox.conftest import token_of
+from tooling.install import LOCAL
 
 USERNAME = "jane"
 

@@ -16,9 +16,9 @@ import pytest
 
 from localcloud import emulator
 from localcloud.emulator import Emulator
-from localcloud.processes import Interruption
-from localcloud.progress import Failure
 from tests.sandbox.conftest import Start, aws_client, with_token
+from tooling.processes import Interruption
+from tooling.progress import Failure
 
 TABLE = "things"
 DEFINITION: Any = {

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import environment, git
-from localcloud.install import LOCAL, PYTHON, ROOT, installer_environment
 from tests.sandbox.checkout import copy_files
+from tooling import environment, git
+from tooling.install import LOCAL, PYTHON, ROOT, installer_environment
 
 # All that is read before the first thing is installed.
-_NEEDED_FIRST = ("scripts", "localcloud", "backend/api/runtime", "uv.lock", "package-lock.json")
+_NEEDED_FIRST = ("scripts", "tooling", "backend/api/runtime", "uv.lock", "package-lock.json")
 
 
 # As a person may have them for another project.

@@ -19,7 +19,6 @@ import httpx
 import psutil
 import pytest
 
-from localcloud.install import LOCAL
 from tests.sandbox.conftest import (
     ROOT,
     Start,
@@ -29,6 +28,7 @@ from tests.sandbox.conftest import (
     token_command,
     with_token,
 )
+from tooling.install import LOCAL
 
 
 def _read_until(terminal: int, pattern: bytes) -> bytes:

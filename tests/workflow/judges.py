@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from localcloud.install import NODE_FOLDER, install_group
 from tests import npm
+from tooling.install import NODE_FOLDER, install_group
 
 _HERE: Final = Path(__file__).parent
 _SECONDS: Final = 600

@@ -23,9 +23,9 @@ from api import UserAPI
 from backend.api import bundling
 from explanations import EXPLANATIONS
 from localcloud.events import event
-from localcloud.install import ROOT
 from problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType
 from tests.in_memory_users import InMemoryUsers
+from tooling.install import ROOT
 
 TYPES = [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
 GZIP = {"accept-encoding": "gzip, deflate, br"}

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from localcloud.activity import Activity
-from localcloud.install import ROOT
+from tooling.install import ROOT
 
 ROUTES = [
     "$default",

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from localcloud.emulator import HOST, free_port, require_free
-from localcloud.progress import Failure
+from tooling.progress import Failure
 
 
 def test_a_port_that_cannot_be_listened_on_is_named() -> None:

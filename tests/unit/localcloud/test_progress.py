@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from localcloud.progress import Failure, failures_explained
+from tooling.progress import Failure, failures_explained
 
 
 @pytest.mark.parametrize(

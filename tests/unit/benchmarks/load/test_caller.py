@@ -13,8 +13,8 @@ from api import UserAPI
 from benchmarks.load.caller import USERS, Caller
 from benchmarks.load.contract import NO_ANSWER, Answer, Call, Contract
 from localcloud.events import event
-from localcloud.install import ROOT
 from tests.in_memory_users import InMemoryUsers
+from tooling.install import ROOT
 
 ACTS = 400
 

@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks.load import measure, report
 from benchmarks.load.memory import Growth, Sample
-from localcloud.progress import Failure
+from tooling.progress import Failure
 
 MB = 1_000_000
 FLAT = Growth((100 * MB, 110 * MB), {7: (60 * MB, 61 * MB)})

@@ -8,7 +8,7 @@ from benchmarks.runtime.calls import PAGE_SIZE, Call
 from benchmarks.runtime.correctness import check, prove
 from benchmarks.runtime.function import Function
 from benchmarks.runtime.runtime_api import Result
-from localcloud.progress import Failure
+from tooling.progress import Failure
 
 CALLS = ("get", "create", "patch", "list")
 

@@ -12,7 +12,7 @@ from benchmarks.runtime.instructions import require_valgrind, total
 from benchmarks.runtime.memory import Sizes
 from benchmarks.runtime.subjects import FLOOR, OURS, SUBJECTS, Asset
 from benchmarks.runtime.times import Times
-from localcloud.progress import Failure
+from tooling.progress import Failure
 
 MILLION = 1e6
 

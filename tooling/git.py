@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from localcloud import environment
-from localcloud.progress import Failure
+from tooling import environment
+from tooling.progress import Failure
 
 # No hooks, no signatures, no ignored files: a person's settings are for a person's repositories.
 _OWN: Final = {

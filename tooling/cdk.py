@@ -3,7 +3,7 @@
 import os
 import sys
 
-from localcloud.install import NODE_FOLDER, ROOT, tool_environment
+from tooling.install import NODE_FOLDER, ROOT, tool_environment
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-from localcloud import environment
-from localcloud.progress import Failure, failures_explained, say, step
+from tooling import environment
+from tooling.progress import Failure, failures_explained, say, step
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL = ROOT / ".local"
@@ -166,7 +166,7 @@ def _with_tools(variables: dict[str, str]) -> dict[str, str]:
 
 def _wanted() -> str:
     digest = hashlib.sha256(str(ROOT).encode())  # environments can't be moved
-    for name in (*INPUTS, "localcloud/install.py", "localcloud/environment.py"):
+    for name in (*INPUTS, "tooling/install.py", "tooling/environment.py"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
