@@ -147,7 +147,7 @@ def _settings(client: "DynamoDBClient", record: Environment, source: str) -> Set
 
 def _say_what_is_next(environment: str, record: Environment, source: str, table: str) -> None:
     kept = f"{source} is as it was, and stays."
-    settings = [f'database=DatabaseOptions(adopted_table="{table}", …),  # and what it has now']
+    settings = [f'database=DatabaseOptions(adopted_table="{table}", …),  # keep its other options']
     if record.rollout:
         settings.append("rollout=None,  # for this deployment: two versions may not use two tables")
     lines = "\n".join(f"     {setting}" for setting in settings)

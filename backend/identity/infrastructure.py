@@ -1,4 +1,4 @@
-"""Who issues the tokens that the API takes, where no other provider does."""
+"""Who issues the access tokens that the API accepts."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -50,7 +50,7 @@ class Identity(Construct):
         if options.issuer:
             self.issuer = options.issuer
             return
-        self.user_pool = self._user_pool(deletion_protection=deletion_protection)
+        self._user_pool = self._make_user_pool(deletion_protection=deletion_protection)
         self._add_domain()
         self.issuer = self._add_clients(options, scopes)
         # All alike: a pool that stays is of use to its callers with its client and its domain.
@@ -58,11 +58,11 @@ class Identity(Construct):
             if isinstance(resource, cdk.CfnResource):
                 resource.apply_removal_policy(removal_policy)
         if deletion_protection:  # or a create that is rolled back fails at deleting it
-            self.user_pool.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+            self._user_pool.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         if reader_account:
             self._add_reader(reader_account)
 
-    def _user_pool(self, *, deletion_protection: bool) -> cognito.UserPool:
+    def _make_user_pool(self, *, deletion_protection: bool) -> cognito.UserPool:
         # Nobody signs in. Should people be added one day, then these are where they begin.
         user_pool = cognito.UserPool(
             self,
@@ -92,7 +92,7 @@ class Identity(Construct):
     def _add_domain(self) -> None:
         """Give the token endpoint an address: one prefix, which nobody else in the region has."""
         prefix = f"users-{stack_uuid(self)}"
-        self.user_pool.add_domain(
+        self._user_pool.add_domain(
             "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix)
         )
 
@@ -103,7 +103,7 @@ class Identity(Construct):
             flows=cognito.OAuthFlows(client_credentials=True), scopes=list(self._scopes(scopes))
         )
         added = [
-            self.user_pool.add_client(
+            self._user_pool.add_client(
                 name,
                 generate_secret=True,
                 o_auth=o_auth,
@@ -114,7 +114,9 @@ class Identity(Construct):
         ]
         stack = cdk.Stack.of(self)
         # Not the pool's attribute ProviderURL: the local cloud has none.
-        url = f"https://cognito-idp.{stack.region}.{stack.url_suffix}/{self.user_pool.user_pool_id}"
+        url = (
+            f"https://cognito-idp.{stack.region}.{stack.url_suffix}/{self._user_pool.user_pool_id}"
+        )
         return Issuer(url=url, audience=tuple(client.user_pool_client_id for client in added))
 
     def _add_reader(self, account: str) -> None:
@@ -149,7 +151,7 @@ class Identity(Construct):
                 for name, description in scopes.items()
                 if name.startswith(f"{resource}/")
             ]
-            server = self.user_pool.add_resource_server(
+            server = self._user_pool.add_resource_server(
                 f"Resource{resource.capitalize()}", identifier=resource, scopes=verbs
             )
             for verb in verbs:
