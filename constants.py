@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from backend.api.bundling import HOST
 from backend.api.options import APIOptions, Throttle
 from backend.database.options import DatabaseOptions
 from backend.environment import Environment, Target
+from backend.functions.bundling import HOST
 from backend.identity.options import IdentityOptions
 from backend.monitoring.options import MonitoringOptions, Objectives, Operators
 from backend.rollout.options import RolloutOptions

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from backend.api.bundling import LAMBDA_ARM64, Platform
 from backend.api.options import APIOptions
 from backend.database.options import DatabaseOptions
+from backend.functions.bundling import LAMBDA_ARM64, Platform
 from backend.identity.options import IdentityOptions
 from backend.monitoring.options import MonitoringOptions
 from backend.rollout.options import RolloutOptions

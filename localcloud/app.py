@@ -6,9 +6,9 @@ import aws_cdk as cdk
 
 import app
 import constants
-from backend.api.bundling import HOST
 from backend.component import Backend
 from backend.environment import Environment
+from backend.functions.bundling import HOST
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from backend.database.backups import Backups
-from backend.database.names import STATUS_INDEX, STATUS_INDEX_KEY, TIME_TO_LIVE
 from backend.database.options import DatabaseOptions
 from backend.findings import accept
+from backend.users.dynamodb import layout
 
 
 class Database(Construct):
@@ -45,8 +45,8 @@ class Database(Construct):
             self.table = self._make_table(
                 options, removal_policy=removal_policy, deletion_protection=deletion_protection
             )
-        self.status_index_name = STATUS_INDEX
-        self.status_index_arn = f"{self.table.table_arn}/index/{STATUS_INDEX}"
+        self.status_index_name = layout.STATUS_INDEX
+        self.status_index_arn = f"{self.table.table_arn}/index/{layout.STATUS_INDEX}"
         if options.backup_retention_days:
             Backups(
                 self,
@@ -56,23 +56,19 @@ class Database(Construct):
             )
 
     def grant_read_write(self, grantee: iam.IGrantable) -> None:
-        """Permit just what runtime/table.py calls; a transaction needs its parts' permissions.
+        """Permit what a function with users/dynamodb calls, and no more.
 
         The table's own grant methods would permit everything on any of its indexes.
         """
         iam.Grant.add_to_principal(
             grantee=grantee,
-            actions=[
-                "dynamodb:BatchGetItem",
-                "dynamodb:DeleteItem",
-                "dynamodb:GetItem",
-                "dynamodb:PutItem",
-                "dynamodb:Query",
-            ],
+            actions=list(layout.TABLE_ACTIONS),
             resource_arns=[self.table.table_arn],
         )
         iam.Grant.add_to_principal(
-            grantee=grantee, actions=["dynamodb:Query"], resource_arns=[self.status_index_arn]
+            grantee=grantee,
+            actions=list(layout.STATUS_INDEX_ACTIONS),
+            resource_arns=[self.status_index_arn],
         )
         if self.encryption_key:
             # DynamoDB asks for the key in its caller's name, and nobody else's request may.
@@ -95,20 +91,20 @@ class Database(Construct):
         table = dynamodb.TableV2(
             self,
             "Table",
-            partition_key=_string("pk"),
-            sort_key=_string("sk"),
+            partition_key=_string(layout.PK),
+            sort_key=_string(layout.SK),
             global_secondary_indexes=[
                 dynamodb.GlobalSecondaryIndexPropsV2(
-                    index_name=STATUS_INDEX,
-                    partition_key=_string(STATUS_INDEX_KEY),
-                    sort_key=_string("sk"),
+                    index_name=layout.STATUS_INDEX,
+                    partition_key=_string(layout.STATUS_INDEX_PK),
+                    sort_key=_string(layout.SK),
                     # So that only a change of the status is written to it, too.
                     projection_type=dynamodb.ProjectionType.KEYS_ONLY,
                     max_read_request_units=options.max_read_units,
                     max_write_request_units=options.max_write_units,
                 )
             ],
-            time_to_live_attribute=TIME_TO_LIVE,
+            time_to_live_attribute=layout.TIME_TO_LIVE,
             billing=dynamodb.Billing.on_demand(
                 max_read_request_units=options.max_read_units,
                 max_write_request_units=options.max_write_units,

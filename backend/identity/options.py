@@ -27,8 +27,8 @@ class IdentityOptions:
     Attributes:
         issuer: your OpenID Connect provider; None makes a user pool. The other options are the
             pool's.
-        clients: names, one for each program or for all of them; another name is another client. To
-            replace a client's secret, replace the client: docs/operations.md.
+        clients: names, one for each program or for all of them. Another name is another client with
+            another secret; docs/operations.md says how to replace one.
         token_minutes: how long a token is valid, 5 to 1440.
     """
 
