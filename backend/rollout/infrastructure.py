@@ -13,8 +13,9 @@ from constructs import Construct
 from backend.api.infrastructure import API
 from backend.functions.bundling import LAMBDA_ARM64, Asset
 from backend.functions.function import Function
-from backend.monitoring.objectives import Objectives
+from backend.monitoring.options import Objectives
 from backend.rollout.findings import accept_findings
+from backend.rollout.options import RolloutOptions
 from backend.rollout.slowness import slow_version_alarm
 
 # A ceiling: each of its calls may take as long as the client waits (runtime/hook.py), and there is
@@ -27,12 +28,18 @@ _MEMORY_MB: Final = 256
 class Rollout(Construct):
     """Has CodeDeploy shift the API's alias to new code, if a hook that tries that code lets it.
 
-    alarms: any of them, red, takes all traffic back; and so does one on the new version's slowness.
-        CodeDeploy knows metric alarms only, ten of them at most.
-    objectives: what callers are promised. runbook: the page that alarms lead to.
-    routing: how traffic shifts.
-    log_retention: how long the hook's logs are kept. log_removal_policy: what becomes of them when
-        the stack is deleted.
+    Args:
+        options: how traffic shifts.
+        api: whose alias it shifts.
+        alarms: any of them, red, takes all traffic back; and so does one on the new version's
+            slowness. CodeDeploy knows metric alarms only, ten of them at most.
+        objectives: what callers are promised.
+        runbook: the page that alarms lead to.
+        log_retention: how long the hook's logs are kept.
+        log_removal_policy: what becomes of them when the stack is deleted.
+
+    Raises:
+        ValueError: there are no objectives.
     """
 
     def __init__(
@@ -40,15 +47,17 @@ class Rollout(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        options: RolloutOptions,
         api: API,
         alarms: Sequence[cloudwatch.Alarm],
-        objectives: Objectives,
+        objectives: Objectives | None,
         runbook: str,
-        routing: codedeploy.TrafficRouting,
         log_retention: logs.RetentionDays,
         log_removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
+        if not objectives:
+            raise ValueError("A rollout needs objectives: alarms on them take it back.")
         hook = self._hook(api, log_retention, log_removal_policy)
         slow = slow_version_alarm(self, alias=api.alias, objectives=objectives, runbook=runbook)
         group = codedeploy.LambdaDeploymentGroup(
@@ -56,7 +65,7 @@ class Rollout(Construct):
             "Group",
             application=codedeploy.LambdaApplication(self, "Application"),
             deployment_config=codedeploy.LambdaDeploymentConfig(
-                self, "Configuration", traffic_routing=routing
+                self, "Configuration", traffic_routing=_routing(options)
             ),
             alias=api.alias,
             alarms=[*alarms, slow],
@@ -99,3 +108,11 @@ class Rollout(Construct):
             resource_arns=[f"{api.function.function_arn}:*"],
         )
         return hook
+
+
+def _routing(options: RolloutOptions) -> codedeploy.TrafficRouting:
+    make = {
+        "canary": codedeploy.TrafficRouting.time_based_canary,
+        "linear": codedeploy.TrafficRouting.time_based_linear,
+    }[options.routing]
+    return make(percentage=options.percent, interval=cdk.Duration.minutes(options.minutes))
