@@ -11,6 +11,7 @@ from backend.api import routes
 from backend.api.infrastructure import API
 from backend.database.infrastructure import Database
 from backend.environment import Environment
+from backend.functions.function import FunctionDefaults
 from backend.identity.infrastructure import Identity
 from backend.monitoring.infrastructure import Monitoring
 from backend.rollout.infrastructure import Rollout
@@ -30,7 +31,11 @@ class Backend(cdk.Stack):
         env = cdk.Environment(**asdict(target)) if target else None
         super().__init__(scope, construct_id, env=env, **kwargs)
         removal_policy = cdk.RemovalPolicy[environment.removal_policy]
-        log_retention = logs.RetentionDays[environment.log_retention]
+        functions = FunctionDefaults(
+            platform=environment.platform,
+            log_retention=logs.RetentionDays[environment.log_retention],
+            log_removal_policy=removal_policy,
+        )
         database = Database(
             self,
             "Database",
@@ -54,9 +59,7 @@ class Backend(cdk.Stack):
             table_name=database.table.table_name,
             issuer_url=identity.issuer.url,
             audience=identity.issuer.audience,
-            platform=environment.platform,
-            log_retention=log_retention,
-            log_removal_policy=removal_policy,
+            functions=functions,
         )
         monitoring = Monitoring(
             self,
@@ -75,8 +78,7 @@ class Backend(cdk.Stack):
                 alarms=monitoring.regressions,
                 objectives=environment.monitoring.objectives,
                 runbook=environment.monitoring.runbook,
-                log_retention=log_retention,
-                log_removal_policy=removal_policy,
+                functions=functions,
             )
 
         database.grant_read_write(api.function)

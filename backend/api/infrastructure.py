@@ -16,9 +16,8 @@ from backend.api.asset import ASSET
 from backend.api.findings import accept_open_route, accept_preflight
 from backend.api.options import APIOptions, Domain
 from backend.api.routes import ROUTES, Access
-from backend.functions.bundling import Platform
 from backend.functions.findings import accept_log_findings, accept_synchronous_calls
-from backend.functions.function import Function
+from backend.functions.function import Function, FunctionDefaults
 
 # Above what the function may spend on DynamoDB (users/dynamodb/table.py), below the gateway's 30 s.
 _TIMEOUT: Final = cdk.Duration.seconds(20)
@@ -35,9 +34,7 @@ class API(Construct):
         table_name: the users' table; the caller grants access to it.
         issuer_url: whose access tokens it accepts.
         audience: for whom those must have been issued.
-        platform: what the function runs on.
-        log_retention: how long the function's logs and the access log are kept.
-        log_removal_policy: what becomes of them when the stack is deleted.
+        functions: what its function shares with the others; its access log is kept as their logs.
     """
 
     def __init__(
@@ -49,17 +46,15 @@ class API(Construct):
         table_name: str,
         issuer_url: str,
         audience: Sequence[str],
-        platform: Platform,
-        log_retention: logs.RetentionDays,
-        log_removal_policy: cdk.RemovalPolicy,
+        functions: FunctionDefaults,
     ) -> None:
         super().__init__(scope, construct_id)
         access_logs = logs.LogGroup(
             self,
             "AccessLogs",
             log_group_name=stage.log_group_name(self),
-            retention=log_retention,
-            removal_policy=log_removal_policy,
+            retention=functions.log_retention,
+            removal_policy=functions.log_removal_policy,
         )
         accept_log_findings(access_logs)
         # A role for each table: a published version keeps its role, so while another table is
@@ -70,7 +65,7 @@ class API(Construct):
             "Function",
             asset=ASSET,
             handler="backend.api.runtime.lambda_function.handler",
-            platform=platform,
+            defaults=functions,
             description="Answers the calls of the user API",
             environment={
                 "TABLE_NAME": table_name,
@@ -84,8 +79,6 @@ class API(Construct):
             },
             memory_mb=_MEMORY_MB,
             timeout=_TIMEOUT,
-            log_retention=log_retention,
-            log_removal_policy=log_removal_policy,
             role_id=f"RoleFor-{table_name}" if is_adopted else "Role",
         )
         accept_synchronous_calls(self.function, "Only the gateway invokes it, and waits.")

@@ -7,12 +7,11 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from backend.api.infrastructure import API
-from backend.functions.bundling import LAMBDA_ARM64, Asset
-from backend.functions.function import Function
+from backend.functions.bundling import Asset
+from backend.functions.function import Function, FunctionDefaults
 from backend.monitoring.options import Objectives
 from backend.rollout.findings import accept_findings
 from backend.rollout.options import RolloutOptions
@@ -35,8 +34,7 @@ class Rollout(Construct):
             slowness. CodeDeploy knows metric alarms only, ten of them at most.
         objectives: what callers are promised.
         runbook: the page that alarms lead to.
-        log_retention: how long the hook's logs are kept.
-        log_removal_policy: what becomes of them when the stack is deleted.
+        functions: what the hook shares with the other functions.
 
     Raises:
         ValueError: there are no objectives.
@@ -52,13 +50,12 @@ class Rollout(Construct):
         alarms: Sequence[cloudwatch.Alarm],
         objectives: Objectives | None,
         runbook: str,
-        log_retention: logs.RetentionDays,
-        log_removal_policy: cdk.RemovalPolicy,
+        functions: FunctionDefaults,
     ) -> None:
         super().__init__(scope, construct_id)
         if not objectives:
             raise ValueError("A rollout needs objectives: alarms on them take it back.")
-        hook = self._hook(api, log_retention, log_removal_policy)
+        hook = self._hook(api, functions)
         slow = slow_version_alarm(self, alias=api.alias, objectives=objectives, runbook=runbook)
         group = codedeploy.LambdaDeploymentGroup(
             self,
@@ -78,15 +75,13 @@ class Rollout(Construct):
         api.alias.node.add_dependency(group)
         accept_findings(hook, group)
 
-    def _hook(
-        self, api: API, log_retention: logs.RetentionDays, log_removal_policy: cdk.RemovalPolicy
-    ) -> Function:
+    def _hook(self, api: API, functions: FunctionDefaults) -> Function:
         hook = Function(
             self,
             "Hook",
             asset=Asset(code=("backend/rollout/runtime",)),
             handler="backend.rollout.runtime.hook.handler",
-            platform=LAMBDA_ARM64,
+            defaults=functions,
             description="Tries new code before it gets traffic",
             environment={
                 "NEW_VERSION": api.function.current_version.function_arn,
@@ -95,8 +90,6 @@ class Rollout(Construct):
             },
             memory_mb=_MEMORY_MB,
             timeout=_TIMEOUT,
-            log_retention=log_retention,
-            log_removal_policy=log_removal_policy,
             role_id="HookRole",
         )
         # Not the new version alone: it is made seconds before it is called, and a permission may
