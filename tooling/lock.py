@@ -56,12 +56,12 @@ def export(group: str, *options: str) -> str:
 def make_sbom() -> str:
     """Return the CycloneDX document of what ships: uv's, and the renderer of /docs. Raises Failure.
 
-    Without its serial number and time it is the same each time; without source distributions it
-    has only files that are installed.
+    It is the same each time: without a serial number, the time and uv's version. Only wheels are
+    in it, since no source distribution is installed.
     """
     cyclonedx = ["--format", "cyclonedx1.5", "--preview-features", "sbom-export"]
     document = json.loads(export("runtime", *cyclonedx))
-    del document["serialNumber"], document["metadata"]["timestamp"]
+    del document["serialNumber"], document["metadata"]["timestamp"], document["metadata"]["tools"]
     for component in document["components"]:
         files = component["externalReferences"]
         component["externalReferences"] = [f for f in files if f["url"].endswith(".whl")]
