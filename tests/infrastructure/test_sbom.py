@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from backend.api import bundling
-from backend.api.bundling import LAMBDA_ARM64, RUNTIME
+from backend.api.asset import ASSET
+from backend.functions import bundling
+from backend.functions.bundling import LAMBDA_ARM64
 from tooling import lock
 from tooling.install import ROOT
 
 RENDERER = "swagger-ui-dist"
-DOCUMENT = "pages/openapi.json.gz"
 ALLOWED_LICENCES = {"Apache-2.0", "BSD-3-Clause", "MIT", "MIT-0", "PSF-2.0"}
 # Where the metadata has no SPDX expression: what the package's LICENSE says.
 LICENCES = {"python-dateutil": "Apache-2.0"}  # or, at the user's choice, BSD-3-Clause
@@ -34,24 +34,16 @@ def test_the_function_holds_what_it_lists_and_nothing_else(
 ) -> None:
     for variable in ("HOME", "UV_CACHE_DIR", "UV_OFFLINE"):
         monkeypatch.setenv(variable, environ[variable])
-    with zipfile.ZipFile(bundling.build(RUNTIME, LAMBDA_ARM64).path) as archive:
-        shipped = archive.namelist()
+    with zipfile.ZipFile(bundling.build(ASSET, LAMBDA_ARM64).path) as archive:
+        # Bytecode belongs to its module.
+        shipped = {re.sub(r"__pycache__/(\w+)\..*", r"\1.py", name) for name in archive.namelist()}
     # The environment of the tests has the same packages, and knows which modules are theirs.
     owners = importlib.metadata.packages_distributions()
-    own = {path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*")} | {DOCUMENT}
-    found = set()
-    for name in shipped:
+    found = {RENDERER} if any("/swagger-ui/" in name for name in shipped) else set()
+    for name in shipped - {*map(str, bundling.shipped(ASSET)), *ASSET.files}:
         top = name.split("/")[0]
-        if name.startswith("pages/swagger-ui/"):
-            found.add(RENDERER)
-        elif top.endswith(".dist-info"):
-            found.add(_canonical(top.split("-")[0]))
-        elif top == "__pycache__":
-            module = name.split("/")[1].split(".")[0]
-            assert f"{module}.py" in shipped
-        elif name not in own:
-            [owner] = set(owners[top.removesuffix(".py")])
-            found.add(_canonical(owner))
+        owner = top.split("-")[0] if top.endswith(".dist-info") else owners[top.split(".")[0]][0]
+        found.add(re.sub(r"[-_.]+", "-", owner).lower())
     assert found == names
 
 
@@ -65,7 +57,3 @@ def test_all_that_ships_is_under_a_licence_that_is_allowed(names: set[str]) -> N
 def _licence(name: str) -> Any:
     metadata = importlib.metadata.metadata(name)
     return metadata.get("License-Expression") or metadata.get("License")
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
