@@ -234,9 +234,7 @@ def test_every_exception_has_a_reason() -> None:
 
 def test_all_that_is_locked_is_audited() -> None:
     # Every group that isn't a part of another.
-    groups = {"dev", "emulator", "scanners", "load", "benchmark"}
-    groups |= {f"peer-{path.name}" for path in (ROOT / "benchmarks" / "peers").glob("[a-z]*")}
-    assert {*settings.groups()} == groups
+    assert {*settings.groups()} == {"dev", "emulator", "scanners"}
     folders = {
         path.parent.relative_to(ROOT).as_posix()
         for pattern in ("package-lock.json", "tests/*/package-lock.json")

@@ -24,7 +24,6 @@ def tools(decided: settings.Settings) -> list[dict[str, str | None]]:
         PYTHON.parents[1],
         EMULATOR_PYTHON.parents[1],
         install_group("scanners"),
-        install_group("load"),
     ]
     read = decided.read_licences
     return [

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from backend.api import bundling, pruning
 from backend.api.bundling import HOST, RUNTIME
-from benchmarks.runtime.certificates import Certificates
+from tests.certificates import Certificates
 
 # Published on https://www.amazontrust.com/repository/ for the roots that it recommends to trust:
 # the SHA-256 of each one's public key.

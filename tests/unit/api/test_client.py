@@ -20,7 +20,7 @@ from botocore.exceptions import NoCredentialsError
 from botocore.parsers import create_parser
 from botocore.retries import standard
 
-from benchmarks.runtime.certificates import Certificates
+from tests.certificates import Certificates
 from client import Client, DynamoDBError, Failure, Request, RetryQuota
 from deadline import Deadline
 from errors import Unavailable
