@@ -2,7 +2,7 @@
 
 The conformance suite with many more sequences and cases; the API where the function may do no more
 than its role's policies permit; two rehearsals: the restore of docs/operations.md, and the
-pipeline of docs/pipeline.md, which builds the commit that is checked out; the benchmarks' own tests,
+pipeline of docs/pipeline.md, which builds the commit that is checked out; the benchmarks' tests;
 and whether the function has become slower, or its memory grows.
 """
 
