@@ -3,27 +3,28 @@
 from pathlib import Path
 from typing import Final
 
-import items
-from api import UserAPI
-from backend.api.bundling import HOST, RUNTIME, build
-from client import Client, Document, Observe, Request
-from deadline import Deadline
-from dynamodb import DynamoDBUsers
+from backend.api.asset import ASSET
+from backend.api.runtime.handler import UserAPI
+from backend.functions.bundling import HOST, build
+from backend.users.dynamodb import items
+from backend.users.dynamodb.client import Client, Document, Observe, Request
+from backend.users.dynamodb.deadline import Deadline
+from backend.users.dynamodb.repository import DynamoDBUserRepository
+from backend.users.dynamodb.table import Table
+from backend.users.models import User
+from backend.users.repository import IdempotencyKey, Listing
 from localcloud.events import event
-from models import User
-from table import Table
 from tests.dynamodb_local import create_table, started_engine
-from tests.in_memory_users import InMemoryUsers
-from users import Attempt, Listing
+from tests.in_memory_users import InMemoryUserRepository
 
 __all__ = [
     "HANDLER",
-    "Attempt",
     "Client",
     "Deadline",
     "Document",
-    "DynamoDBUsers",
-    "InMemoryUsers",
+    "DynamoDBUserRepository",
+    "IdempotencyKey",
+    "InMemoryUserRepository",
     "Listing",
     "Observe",
     "Request",
@@ -37,9 +38,9 @@ __all__ = [
     "started_engine",
 ]
 
-HANDLER: Final = "lambda_function.handler"
+HANDLER: Final = "backend.api.runtime.lambda_function.handler"
 
 
 def build_archive() -> Path:
     """Build the archive that the CDK CLI uploads, for this machine."""
-    return build(RUNTIME, HOST).path
+    return build(ASSET, HOST).path

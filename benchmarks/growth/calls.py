@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import boto3
 
 from benchmarks.growth.population import COUNTS, Meter, populated, user, username
-from benchmarks.project import Attempt, DynamoDBUsers, Listing, User, create_table
+from benchmarks.project import DynamoDBUserRepository, IdempotencyKey, Listing, User, create_table
 from tooling.progress import Failure, step
 
 PAGE: Final = 25
@@ -100,7 +100,7 @@ def measure() -> list[Measured]:
     return found
 
 
-def _calls(users: DynamoDBUsers, count: int) -> dict[str, Callable[[], object]]:
+def _calls(users: DynamoDBUserRepository, count: int) -> dict[str, Callable[[], object]]:
     """Return one of each, on a user that is drawn anew each time."""
     draw = random.Random(count)  # noqa: S311 it keeps no secret
 
@@ -109,7 +109,7 @@ def _calls(users: DynamoDBUsers, count: int) -> dict[str, Callable[[], object]]:
 
     def create() -> None:
         name = f"new-{uuid.uuid4()}"
-        users.create(user(name), Attempt(name, "0" * 64))
+        users.create(user(name), IdempotencyKey(name, "0" * 64))
 
     def changed(before: User) -> User:
         return before.changed({**before.members, "given_name": f"Jane {draw.random()}"})

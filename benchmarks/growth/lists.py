@@ -8,7 +8,7 @@ from typing import Final
 
 from benchmarks.growth.calls import PAGE
 from benchmarks.growth.population import RARE, populated, user, username
-from benchmarks.project import DynamoDBUsers, Listing
+from benchmarks.project import DynamoDBUserRepository, Listing
 from tooling.progress import Failure, step
 
 _COMING_AND_GOING: Final = 500
@@ -34,7 +34,7 @@ def pages(count: int) -> Iterator[str]:
                 yield f"| {count:,} | {kind} | {where} | {found} | {cost} |"
 
 
-def _before_last_page(users: DynamoDBUsers, listing: Listing, count: int) -> str:
+def _before_last_page(users: DynamoDBUserRepository, listing: Listing, count: int) -> str:
     """Find who comes right before the last page from the end: a walk would take long."""
     step_back = PAGE * (RARE if listing.status == "suspended" else 1)
     tail = listing._replace(limit=2 * PAGE, after=username(max(0, count - step_back - 1)))

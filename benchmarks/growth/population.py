@@ -15,7 +15,7 @@ from benchmarks.project import (
     Client,
     Deadline,
     Document,
-    DynamoDBUsers,
+    DynamoDBUserRepository,
     Observe,
     Request,
     Table,
@@ -85,7 +85,7 @@ class Meter(Client):
 
 
 @contextmanager
-def populated(count: int) -> Iterator[tuple[Meter, DynamoDBUsers]]:
+def populated(count: int) -> Iterator[tuple[Meter, DynamoDBUserRepository]]:
     """Yield a table of its own with so many users, and the client that it is reached with."""
     sdk = boto3.client("dynamodb")
     name = f"users-{uuid.uuid4()}"
@@ -93,7 +93,7 @@ def populated(count: int) -> Iterator[tuple[Meter, DynamoDBUsers]]:
     with step(f"{count:,} users"):
         _fill(sdk, name, count)
     meter = Meter(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
-    yield meter, DynamoDBUsers(Table(meter, name, deadline_seconds=60))
+    yield meter, DynamoDBUserRepository(Table(meter, name, deadline_seconds=60))
     meter.close()
     sdk.delete_table(TableName=name)
     sdk.close()

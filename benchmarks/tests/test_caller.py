@@ -12,7 +12,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from benchmarks.load.caller import NO_RESPONSE, USERS, Call, Caller, Response
-from benchmarks.project import InMemoryUsers, UserAPI, event
+from benchmarks.project import InMemoryUserRepository, UserAPI, event
 
 ACTS = 400
 
@@ -33,7 +33,7 @@ class Bench:
     def __post_init__(self) -> None:
         logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO())
         metrics = EphemeralMetrics(namespace="Tests", service="users")
-        self._api = UserAPI(InMemoryUsers(), logger, metrics)
+        self._api = UserAPI(InMemoryUserRepository(), logger, metrics)
         self.caller = Caller("load00", self._send, self.faults.append, pause=self.pauses.append)
 
     def run(self) -> list[str]:
