@@ -39,6 +39,8 @@ def main() -> None:
         help=f"of load: how long; less than {_PAGE_MINUTES} writes nothing",
     )
     options = parser.parse_args()
+    if options.minutes < 1:
+        parser.error("--minutes must be 1 or more")
     if platform.system() != "Linux":
         sys.exit("The benchmarks need Linux: they read /proc.")
     # What one of them imports, the others don't need.
