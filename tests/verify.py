@@ -2,8 +2,8 @@
 
 The conformance suite with many more sequences and cases; the API where the function may do no more
 than its role's policies permit; two rehearsals: the restore of docs/operations.md, and the
-pipeline of docs/pipeline.md, which builds the commit that is checked out; and whether the function
-has become slower, or its memory grows.
+pipeline of docs/pipeline.md, which builds the commit that is checked out; the benchmarks' tests;
+and whether the function has become slower, or its memory grows.
 """
 
 import argparse
@@ -21,6 +21,7 @@ _STEPS: Final = (
         *("tests/end_to_end", "tests/privilege"),
     ),
     ("pytest", "-v", "-s", "tests/rehearsal"),
+    ("pytest", "benchmarks/tests"),
     ("./scripts/benchmark", "--check"),
 )
 

@@ -116,7 +116,7 @@ def _install_all() -> None:
 
 
 def _sync(uv: str, python: str, target: Path, *options: str) -> None:
-    """Make an environment of what uv.lock has.
+    """Make an environment of what uv.lock has, the root's unless options name a project.
 
     Anew: one that was moved or copied here has the other place's interpreter in its programs.
     """
@@ -125,19 +125,28 @@ def _sync(uv: str, python: str, target: Path, *options: str) -> None:
     _run(command, {**environment.for_installing(), "UV_PROJECT_ENVIRONMENT": str(target)})
 
 
-def install_group(group: str) -> Path:
-    """Install a group of uv.lock into an environment of its own, unless it is there; return it.
+def install_group(group: str, project: Path | None = None) -> Path:
+    """Install a group of a project's uv.lock into an environment of its own, unless it is there.
 
-    Raises Failure.
+    Args:
+        group: Its name in the project's pyproject.toml.
+        project: The project's folder; the root if there is none.
+
+    Returns:
+        The environment.
+
+    Raises:
+        Failure: It can't be installed.
     """
-    target = LOCAL / group
+    target = LOCAL / (f"{project.name}-{group}" if project else group)
+    project = project or ROOT
     stamp = target / "installed"
-    wanted = hashlib.sha256(str(target).encode() + (ROOT / "uv.lock").read_bytes()).hexdigest()
-    with (LOCAL / f"{group}.lock").open("w") as lock:
+    wanted = hashlib.sha256(str(target).encode() + (project / "uv.lock").read_bytes()).hexdigest()
+    with target.with_name(f"{target.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != wanted:
             uv = str(PYTHON.with_name("uv"))
-            _sync(uv, str(PYTHON), target, "--only-group", group)
+            _sync(uv, str(PYTHON), target, "--project", str(project), "--only-group", group)
             stamp.write_text(wanted)
     return target
 

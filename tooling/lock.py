@@ -15,7 +15,7 @@ from tooling.install import PYTHON, ROOT, installer_environment
 from tooling.progress import Failure, failures_explained
 
 # With a uv.lock, and with a package-lock.json.
-PYTHON_FOLDERS: Final = (".",)
+PYTHON_FOLDERS: Final = (".", "benchmarks")
 NODE_FOLDERS: Final = (".", "tests/browser", "tests/openapi", "tests/workflow")
 SBOM: Final = ROOT / "docs" / "sbom.cdx.json"
 # By group of uv.lock.

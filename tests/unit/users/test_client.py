@@ -23,7 +23,7 @@ from botocore.retries import standard
 from backend.users.dynamodb.client import Client, DynamoDBError, Failure, Request, RetryQuota
 from backend.users.dynamodb.deadline import Deadline
 from backend.users.errors import Unavailable
-from benchmarks.runtime.certificates import Certificates
+from tests.certificates import Certificates
 
 STANDARD: Any = standard  # of which its stubs know a part
 OPERATIONS = ("BatchGetItem", "GetItem", "Query", "TransactWriteItems")
