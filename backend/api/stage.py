@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import aws_cdk as cdk
@@ -10,6 +9,7 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_logs as logs
 from constructs import IConstruct
 
+from backend.api.options import Throttle
 from backend.naming import stack_uuid
 
 # What an investigation needs, and nothing personal but the address: the route and never the path,
@@ -30,17 +30,6 @@ _ACCESS_LOG_FIELDS: Final[Mapping[str, str]] = {
     "source_ip": "$context.identity.sourceIp",
     "response_bytes": "$context.responseLength",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Throttle:
-    """How many requests pass; those beyond are answered with 429.
-
-    rate: each second, in the long run. burst: at once.
-    """
-
-    rate: int
-    burst: int
 
 
 def log_group_name(construct: IConstruct) -> str:
