@@ -1,4 +1,4 @@
-"""What is deployed to the local cloud in place of an environment that it can't have as it is."""
+"""Synthesizes another environment's stack for the local cloud, less what that can't do."""
 
 import dataclasses
 from typing import Any, Final
@@ -10,16 +10,16 @@ import constants
 from backend.api.bundling import HOST
 from backend.component import Backend
 
-# An environment's record, but for what the local cloud can't do; README.md says what it is for.
-# tests/infrastructure/test_local_stand_in.py holds the template equal in all else.
+# Members of the environment's record that have another value on the local cloud. In all else the
+# template is equal: tests/infrastructure/test_local_stand_in.py.
 OVERRIDES: Final[dict[str, Any]] = {
     "platform": HOST,  # functions run on this machine
-    "api_tags": constants.LOCAL.api_tags,  # by which the door finds the API
+    "api_tags": constants.LOCAL.api_tags,  # the door leads to the API with this id
     "target": None,
     "domain": None,
     "encryption_key": None,
-    # It refuses a template with CodeDeploy, a composite alarm, an alarm on a formula, or a
-    # selection of what to back up.
+    # The emulator refuses a template with CodeDeploy, a composite alarm, an alarm on a metric
+    # formula, or a backup selection.
     "objectives": None,
     "operators": None,
     "rollout": None,
@@ -28,7 +28,7 @@ OVERRIDES: Final[dict[str, Any]] = {
 
 
 def main() -> None:
-    """Synthesize the stack of the environment that the context names."""
+    """Synthesize the stack of the environment in the CDK context `environment`."""
     cdk_app = cdk.App()
     environment = app.environment(cdk_app.node.get_context("environment"))
     Backend(
