@@ -28,7 +28,7 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 8787
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
-# What the sandbox that serves keeps.
+# Where the sandbox that serves has its files.
 FOLDER = LOCAL / "sandbox"
 # The API that the door leads to; constants.LOCAL gives the API this id.
 API_ID: Final = "5e7ca11e"
@@ -36,21 +36,17 @@ API_ID: Final = "5e7ca11e"
 _MAIN: Final = f"""\
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from localcloud.emulator_process.main import main; main({API_ID!r})"""
-# What takes so long hangs: the machine may be busy.
+# A limit only for what hangs: the machine may be busy.
 _START_SECONDS: Final = 300.0
 _VARIABLES: Final = "aws.env"
-# What the emulator logs, before it goes on without the data.
-_NOT_LOADED: Final = re.compile(
-    r"Persistence: .* refusing to load|failed to load|Failed to restore"
-)
-_NOT_SAVED: Final = re.compile(r"Persistence: (failed to save|error getting state)")
-# In an emulator's folder: the data as the last clean stop left it, and the copy that one works on.
+# In an emulator's folder: the data that clean stops kept, and the copy that it works on.
 _KEPT: Final = "kept-"
 _WORKING: Final = "working-"
+# What it logs when it goes on without data that it could not load, or ends without saving all.
+_NOT_LOADED: Final = re.compile("failed to load|refusing to load|Failed to restore|out Lifespan")
+_NOT_SAVED: Final = re.compile("Persistence: failed to save|Persistence: error|out Lifespan")
 # No proxy: it could not reach this machine's loopback.
 _HTTP: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
 # The system gives none of these to another program before our server listens: for connections and
 # for servers that leave the choice to it, Linux uses ports from 32768, macOS from 49152.
 _PORTS: Final = range(10_000, 32_768)
@@ -250,7 +246,7 @@ class Emulator:
         interruption.wait_until(is_ready)
         if _NOT_LOADED.search(self.read_log()):
             raise Failure(
-                f"The kept data ({self._kept()[-1]}) can't be read; the local cloud's log is above. "
+                f"The kept data ({self._kept()[-1]}) can't be read; its log is above. "
                 "Repair it, or start with --fresh, which removes it.",
                 self.read_log(),
             )

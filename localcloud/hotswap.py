@@ -109,7 +109,7 @@ class Hotswap:
             self._publish(self._good)
         except Failure as failure:
             raise Outage(
-                "Neither the edited code nor the code that worked before works with this deployment.",
+                "Neither the edited code nor the code before it works with this deployment.",
                 failure.output,
             ) from None
 

@@ -1,17 +1,17 @@
 """Decides, in the emulator's own process, who may reach what.
 
-The door is needed because the emulator obeys everybody, other users of this machine and pages in
-the developer's browser included, and because its address of the API is long:
+The emulator obeys everybody, other users of this machine and pages in the developer's browser
+included, and its address of the API is long. So this door judges each request:
 
 - A request that holds the key, a random session token that each start makes anew, is for the
   emulator. So is one with the session token of a role that a holder of the key has assumed.
 - A request that is signed as for AWS, or whose path begins with /_, is refused without the key.
-- Three kinds reach the emulator without the key, as they do on AWS: for an access token, for the
-  keys that verify one, which the API's authorizer fetches, and the response of a custom resource,
-  whose random path is its key.
+- Three kinds of requests reach the emulator without the key, as on AWS: for an access token; for
+  the keys that verify one, which the API's authorizer fetches; and the response of a custom
+  resource, whose random path is its key.
 - Every other request is for the API, whose paths begin at the root of the address.
-- A request that names another host is refused: a page could have had its own name lead here.
-- The door itself responds at /_door, with the number of its process.
+- A request that names another host is refused: a page could have made its own name lead here.
+- The door itself responds at /_door, with the id of its process.
 """
 
 import hmac
@@ -137,8 +137,8 @@ def _plain(scope: Scope) -> Scope:
 
 
 def _is_from_browser(headers: dict[bytes, bytes]) -> bool:
-    # Any value of Sec-Fetch-Site counts: Chromium sends "none", as for its user, when a page makes it
-    # prefetch. Browsers without Sec-Fetch-*, like Safari until 16.3, are known by their name only.
+    # Any value of Sec-Fetch-Site counts: when a page makes it prefetch, Chromium sends "none", as for
+    # its user. Browsers without Sec-Fetch-*, like Safari until 16.3, are known by their name only.
     return (
         b"origin" in headers
         or any(name.startswith(b"sec-fetch-") for name in headers)
