@@ -137,8 +137,8 @@ def _plain(scope: Scope) -> Scope:
 
 
 def _is_from_browser(headers: dict[bytes, bytes]) -> bool:
-    # Any value of Sec-Fetch-Site counts: when a page makes it prefetch, Chromium sends "none", as for
-    # its user. Browsers without Sec-Fetch-*, like Safari until 16.3, are known by their name only.
+    # Any value of Sec-Fetch-Site counts: when a page makes Chromium prefetch, it sends "none", as
+    # for its user. Browsers without Sec-Fetch-*, like Safari until 16.3, are known by name only.
     return (
         b"origin" in headers
         or any(name.startswith(b"sec-fetch-") for name in headers)

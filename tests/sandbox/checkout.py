@@ -62,10 +62,6 @@ class Checkout:
         program += f"from {module} import main; main()"
         return [sys.executable, "-I", "-c", program, str(self.folder)]
 
-    def write(self, path: Path, text: str) -> str:
-        """Save a file; returns what the sandbox says until it has done with it."""
-        return self._write_all({path: text})
-
     @contextmanager
     def edited(self, edits: dict[Path, tuple[str, str]]) -> Iterator[str]:
         """Replace a text in each of the files; yields what is said. Undoes this and each write."""
@@ -75,12 +71,13 @@ class Checkout:
             assert old in text
             changed[path] = text.replace(old, new, 1)
         try:
-            yield self._write_all(changed)
+            yield self.write(changed)
         finally:
-            self._write_all(self._originals)
+            self.write(self._originals)
             self._originals = {}
 
-    def _write_all(self, files: dict[Path, str]) -> str:
+    def write(self, files: dict[Path, str]) -> str:
+        """Save files; return what the sandbox says until it has done with them."""
         before = len(self.sandbox.output)
         with self._held():
             for path, text in files.items():
