@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud import unsupported
 from localcloud.emulator import ACCOUNT, REGION, Emulator
-from localcloud.hotswap import the_cloud_answers
+from localcloud.hotswap import cloud_failures_explained
 from tooling import processes
 from tooling.environment import TOOL_SETTINGS
 from tooling.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
@@ -125,7 +125,7 @@ class Deployment:
         cloudformation = boto3.client("cloudformation")
         deadline = time.monotonic() + _SETTLE_SECONDS
         while time.monotonic() < deadline:
-            with the_cloud_answers():
+            with cloud_failures_explained():
                 stacks = cloudformation.describe_stacks()["Stacks"]
             # A stack in review is one that nothing was done for yet.
             statuses = {stack["StackStatus"] for stack in stacks} - {"REVIEW_IN_PROGRESS"}
@@ -190,7 +190,7 @@ class Deployment:
     def _permit_plain_http(self) -> None:
         # The policy of the bucket for assets denies what doesn't come over TLS, and nothing else.
         # The local cloud has no TLS, and enforces the policy.
-        with the_cloud_answers():
+        with cloud_failures_explained():
             boto3.client("s3").delete_bucket_policy(Bucket=_ASSETS)
 
     def _is_bootstrapped(self) -> bool:

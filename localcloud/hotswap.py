@@ -60,7 +60,7 @@ class Hotswap:
         # Longer than the function's own timeout; no second attempt with code that never returns.
         config = Config(read_timeout=_INVOKE_SECONDS, retries={"total_max_attempts": 1})
         self._lambda = boto3.client("lambda", config=config)
-        with the_cloud_answers():
+        with cloud_failures_explained():
             self._name, self._alias = function_of_the_api()
         self._good: bytes | None = None
 
@@ -75,7 +75,7 @@ class Hotswap:
             Interrupted: A signal asked to stop; what was live before still is.
         """
         archive = self._build(interruption)
-        with the_cloud_answers():
+        with cloud_failures_explained():
             if self._is_live(archive):
                 return False
             self._publish(archive)
@@ -91,14 +91,14 @@ class Hotswap:
         """
         try:
             archive = self._build(interruption)
-            with the_cloud_answers():
+            with cloud_failures_explained():
                 if not self._is_live(archive):
                     self._publish(archive)
                 elif error := self._health_error(self._alias):
                     raise Failure("The deployed function does not work.", error)
             self._good = archive
         except Failure:
-            with the_cloud_answers():
+            with cloud_failures_explained():
                 self._put_back()
             raise
 
@@ -201,7 +201,7 @@ class Hotswap:
 
 
 @contextmanager
-def the_cloud_answers() -> Iterator[None]:
+def cloud_failures_explained() -> Iterator[None]:
     """Turn a refused or failed call of the local cloud into a Failure."""
     try:
         yield
@@ -231,5 +231,5 @@ def routes() -> list[dict[str, str]]:
         Failure: The local cloud can't be reached.
     """
     pages = boto3.client("apigatewayv2").get_paginator("get_routes").paginate(ApiId=API_ID)
-    with the_cloud_answers():
+    with cloud_failures_explained():
         return [route for page in pages for route in page["Items"]]

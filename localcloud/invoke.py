@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from localcloud import emulator
 from localcloud.events import event
-from localcloud.hotswap import RUNTIME, function_of_the_api, routes, the_cloud_answers
+from localcloud.hotswap import RUNTIME, function_of_the_api, routes, cloud_failures_explained
 from tooling.progress import failures_explained, say
 
 _DESCRIPTION = """\
@@ -38,7 +38,7 @@ def main() -> None:
     with failures_explained():
         emulator.use(emulator.running())
         keys = {route["RouteKey"] for route in routes()}
-        with the_cloud_answers():
+        with cloud_failures_explained():
             os.environ.update(_variables())
     sys.path.insert(0, str(RUNTIME))
     handler = importlib.import_module("lambda_function").handler

@@ -7,7 +7,7 @@ from typing import Final
 import boto3
 
 from localcloud.emulator import API_ID
-from localcloud.hotswap import the_cloud_answers
+from localcloud.hotswap import cloud_failures_explained
 
 _API: Final = "AWS::ApiGatewayV2::Api"
 
@@ -27,7 +27,7 @@ def apply_cors(assembly: Path) -> None:
         for resource in json.loads(path.read_text())["Resources"].values()
         if resource["Type"] == _API
     ]
-    with the_cloud_answers():
+    with cloud_failures_explained():
         gateway = boto3.client("apigatewayv2")
         if cors := api.get("CorsConfiguration"):
             gateway.update_api(ApiId=API_ID, CorsConfiguration=cors)
