@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from localcloud import emulator
 from localcloud.events import event
-from localcloud.hotswap import RUNTIME, function_of_the_api, routes, cloud_failures_explained
+from localcloud.hotswap import RUNTIME, cloud_failures_explained, function_of_the_api, routes
 from tooling.progress import failures_explained, say
 
 _DESCRIPTION = """\
