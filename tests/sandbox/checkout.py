@@ -46,7 +46,6 @@ class Checkout:
             (ROOT / name).mkdir(exist_ok=True)  # what comes with the first deployment
             link.symlink_to(ROOT / name)
         self.folder = folder
-        self._originals: dict[Path, str] = {}
         self.port = emulator.free_port()
         self.start()
 
@@ -64,24 +63,27 @@ class Checkout:
 
     @contextmanager
     def edited(self, edits: dict[Path, tuple[str, str]]) -> Iterator[str]:
-        """Replace a text in each of the files; yields what is said. Undoes this and each write."""
+        """Replace a text in each of the files; yields what is said. Undoes this at the end."""
+        originals = {path: (self.folder / path).read_text() for path in edits}
+        try:
+            yield self.replace(edits)
+        finally:
+            self.write(originals)
+
+    def replace(self, edits: dict[Path, tuple[str, str]]) -> str:
+        """Replace a text in each of the files; return what the sandbox says, as write() does."""
         changed = {}
         for path, (old, new) in edits.items():
             text = (self.folder / path).read_text()
             assert old in text
             changed[path] = text.replace(old, new, 1)
-        try:
-            yield self.write(changed)
-        finally:
-            self.write(self._originals)
-            self._originals = {}
+        return self.write(changed)
 
     def write(self, files: dict[Path, str]) -> str:
         """Save files; return what the sandbox says until it has done with them."""
         before = len(self.sandbox.output)
         with self._held():
             for path, text in files.items():
-                self._originals.setdefault(path, (self.folder / path).read_text())
                 (self.folder / path).write_text(text)
         self.sandbox.read_until(r": (live after [\d.]+ s \(.+\)|not live; .+)$")
         return self.sandbox.output[before:]

@@ -74,52 +74,6 @@ def test_broken_code_is_not_live_and_what_worked_serves(
         assert checkout.get("/health").status_code == 200
 
 
-def test_an_edited_stack_is_deployed_and_what_does_not_work_is_not_live(checkout: Checkout) -> None:
-    settings, infrastructure = RUNTIME / "settings.py", Path("backend/api/infrastructure.py")
-    mistake = {settings: ("import os\n", "import os\nos.environ['UNSET']\n")}
-    correct = (checkout.folder / settings).read_text()
-    with checkout.edited({**ADDED_ROUTE, **NAMED_ORIGIN, **mistake}) as said:
-        assert "KeyError: 'UNSET'" in said
-        assert said.endswith(f" and 4 more: {NOT_LIVE}\n")
-        assert checkout.get("/health").status_code == 200
-
-        # The files that were not at fault are deployed with the repair.
-        repaired = checkout.write({settings: correct})
-        assert re.search(r" and 4 more: live after .+ \(cdk deploy\)$", repaired, re.M)
-        assert checkout.get("/hello").json() == {"status": "ok"}
-        checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
-        assert_pages_of_the_named_origin_may_call(checkout)
-
-        constants = (checkout.folder / "constants.py").read_text()
-        broken = checkout.write({CONSTANTS: "APP NAME"})
-        assert 'File "constants.py", line 1' in broken
-        assert "SyntaxError: invalid syntax" in broken
-        assert broken.endswith(f"constants.py: {NOT_LIVE}\n")
-        assert checkout.get("/hello").json() == {"status": "ok"}
-
-        renamed = (checkout.folder / infrastructure).read_text().replace('"LOG_LEVEL"', '"LEVEL"')
-        outage = checkout.write({CONSTANTS: constants, infrastructure: renamed})
-        assert "KeyError: 'LOG_LEVEL'" in outage
-        assert outage.endswith("not live; and nothing serves until it is repaired.\n")
-    assert checkout.get("/health").status_code == 200
-    preflight = checkout.request("OPTIONS", "/users/jane", PREFLIGHT)
-    assert "Access-Control-Allow-Origin" not in preflight.headers
-
-
-def assert_pages_of_the_named_origin_may_call(checkout: Checkout) -> None:
-    preflight = checkout.request("OPTIONS", "/users/jane", PREFLIGHT)
-    assert preflight.status_code < 300
-    assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
-    assert "if-match" in preflight.headers["Access-Control-Allow-Headers"]
-    read = checkout.request("GET", "/users/jane", {"Origin": ORIGIN})
-    assert (read.status_code, read.headers["Access-Control-Allow-Origin"]) == (404, ORIGIN)
-    assert "etag" in read.headers["Access-Control-Expose-Headers"]
-    # Any other origin's page may not.
-    other = checkout.request("GET", "/users/jane", {"Origin": "http://localhost:3001"})
-    assert "Access-Control-Allow-Origin" not in other.headers
-
-
 def test_it_says_what_is_asked_and_logged_but_no_username(checkout: Checkout) -> None:
     edit = {
         RUNTIME / "api.py": (
@@ -171,3 +125,50 @@ def test_what_was_hotswapped_and_taken_back_while_it_was_stopped_is_not_live(
     errors.write_text(original)
     checkout.start()
     assert checkout.get("/users/jane").json()["detail"] == "There is no user with this username."
+
+
+# The last, since what it deploys stays.
+def test_an_edited_stack_is_deployed_and_what_does_not_work_is_not_live(checkout: Checkout) -> None:
+    infrastructure, settings = Path("backend/api/infrastructure.py"), RUNTIME / "settings.py"
+    correct = {path: (checkout.folder / path).read_text() for path in (infrastructure, settings)}
+    constants = (checkout.folder / CONSTANTS).read_text()
+    mistake = {infrastructure: ('"LOG_LEVEL"', '"LEVEL"')}
+    outage = checkout.replace({**ADDED_ROUTE, **NAMED_ORIGIN, **mistake})
+    assert "KeyError: 'LOG_LEVEL'" in outage
+    assert outage.endswith(" and 4 more: not live; and nothing serves until it is repaired.\n")
+
+    # The files that were not at fault are deployed with the repair.
+    repaired = checkout.write({infrastructure: correct[infrastructure]})
+    assert re.search(r" and 4 more: live after .+ \(cdk deploy\)$", repaired, re.M)
+    assert checkout.get("/hello").json() == {"status": "ok"}
+    checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
+    assert_pages_of_the_named_origin_may_call(checkout)
+
+    broken = checkout.write({CONSTANTS: "APP NAME"})
+    assert 'File "constants.py", line 1' in broken
+    assert "SyntaxError: invalid syntax" in broken
+    assert broken.endswith(f"constants.py: {NOT_LIVE}\n")
+    assert checkout.get("/hello").json() == {"status": "ok"}
+
+    unset = correct[settings].replace("import os\n", "import os\nos.environ['UNSET']\n")
+    mistaken = checkout.write({CONSTANTS: constants, settings: unset})
+    assert "KeyError: 'UNSET'" in mistaken
+    assert mistaken.endswith(f" and 1 more: {NOT_LIVE}\n")
+    assert checkout.get("/hello").json() == {"status": "ok"}
+    # The stack is deployed, only the code is that from before.
+    preflight = checkout.request("OPTIONS", "/users/jane", PREFLIGHT)
+    assert "Access-Control-Allow-Origin" not in preflight.headers
+
+
+def assert_pages_of_the_named_origin_may_call(checkout: Checkout) -> None:
+    preflight = checkout.request("OPTIONS", "/users/jane", PREFLIGHT)
+    assert preflight.status_code < 300
+    assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
+    assert "if-match" in preflight.headers["Access-Control-Allow-Headers"]
+    read = checkout.request("GET", "/users/jane", {"Origin": ORIGIN})
+    assert (read.status_code, read.headers["Access-Control-Allow-Origin"]) == (404, ORIGIN)
+    assert "etag" in read.headers["Access-Control-Expose-Headers"]
+    # Any other origin's page may not.
+    other = checkout.request("GET", "/users/jane", {"Origin": "http://localhost:3001"})
+    assert "Access-Control-Allow-Origin" not in other.headers

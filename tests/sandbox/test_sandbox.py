@@ -322,8 +322,8 @@ def test_a_command_cannot_reach_aws_whatever_the_machine_holds_and_leaves_nothin
     }
     # The command asks for the table as any developer's script would: with an SDK, and no settings.
     script = "import boto3; print(boto3.client('dynamodb').list_tables()['TableNames'])"
-    command = 'set -e; "$0" -c "$1"; "$0" -m pytest -p no:cacheprovider tests/smoke; '
-    command += 'echo "$API_ENDPOINT" "$AWS_ENDPOINT_URL"; sleep 1000 & echo started; exit 7'
+    command = 'set -e; "$0" -c "$1"; echo "$API_ENDPOINT" "$AWS_ENDPOINT_URL"; '
+    command += "sleep 1000 & echo started; exit 7"
     sandbox = start(
         "--", "/bin/sh", "-c", command, sys.executable, script, environment=poison, app=ROOT
     )
