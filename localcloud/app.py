@@ -7,8 +7,8 @@ import aws_cdk as cdk
 
 import app
 import constants
-from backend.api.bundling import HOST
 from backend.component import Backend
+from backend.functions.bundling import HOST
 
 # Members of the environment's record that have another value on the local cloud. In all else the
 # template is equal: tests/infrastructure/test_local_stand_in.py.

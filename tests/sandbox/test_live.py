@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.checkout import RUNTIME, Checkout
+from tests.sandbox.checkout import RUNTIME, USERS, Checkout
 
 MISTAKE = "{}[username]"
 NOT_LIVE = "not live; what worked before still serves."
@@ -24,8 +24,10 @@ NAMED_ORIGIN = {CONSTANTS: ('"5e7ca11e"},', f'"5e7ca11e"}}, cors_origins=("{ORIG
 HEALTH = '"/health": self.health,'
 ADDED_ROUTE = {
     RUNTIME / "calls.py": (HEALTH, f'"/hello": self.health,\n            {HEALTH}'),
-    RUNTIME / "routes.py": ('"/health"', '"/hello": ("GET", "HEAD"),\n    "/health"'),
-    Path("backend/api/routes.py"): ('    "/health"', '    "/hello": _READS,\n    "/health"'),
+    Path("backend/api/routes.py"): (
+        '    *_reads("/health"',
+        '    *_reads("/hello", Access.OPEN),\n    *_reads("/health"',
+    ),
 }
 
 
@@ -38,8 +40,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 def test_edited_code_and_pages_are_live_by_themselves(checkout: Checkout) -> None:
     edits = {
-        RUNTIME / "errors.py": ("There is no user with", "Nobody has"),
-        RUNTIME / "pages" / "docs.html": ("<title>", "<title>Our "),
+        USERS / "errors.py": ("There is no user with", "Nobody has"),
+        RUNTIME / "static" / "docs.html": ("<title>", "<title>Our "),
         Path("docs/openapi.json"): ('"title": "', '"title": "Our '),
     }
     with checkout.edited(edits) as said:
@@ -76,11 +78,11 @@ def test_broken_code_is_not_live_and_what_worked_serves(
 
 def test_it_says_what_is_asked_and_logged_but_no_username(checkout: Checkout) -> None:
     edit = {
-        RUNTIME / "api.py": (
+        RUNTIME / "handler.py": (
             '"""Answer one request."""',
             'print("here", flush=True)\n        """Answer one request."""',
         ),
-        RUNTIME / "parsing.py": ("    return username.lower()", f"    {MISTAKE}\n    return ''"),
+        USERS / "validation.py": ("    return username.lower()", f"    {MISTAKE}\n    return ''"),
     }
     with checkout.edited(edit):
         for _ in range(20):
@@ -118,9 +120,9 @@ def test_a_breakpoint_opens_the_debugger_in_invoke_and_is_passed_over_where_it_s
 def test_what_was_hotswapped_and_taken_back_while_it_was_stopped_is_not_live(
     checkout: Checkout,
 ) -> None:
-    errors = checkout.folder / RUNTIME / "errors.py"
+    errors = checkout.folder / USERS / "errors.py"
     original = errors.read_text()
-    checkout.write({RUNTIME / "errors.py": original.replace("There is no user", "Nobody is")})
+    checkout.write({USERS / "errors.py": original.replace("There is no user", "Nobody is")})
     checkout.sandbox.terminate()
     errors.write_text(original)
     checkout.start()
@@ -135,11 +137,11 @@ def test_an_edited_stack_is_deployed_and_what_does_not_work_is_not_live(checkout
     mistake = {infrastructure: ('"LOG_LEVEL"', '"LEVEL"')}
     outage = checkout.replace({**ADDED_ROUTE, **NAMED_ORIGIN, **mistake})
     assert "KeyError: 'LOG_LEVEL'" in outage
-    assert outage.endswith(" and 4 more: not live; and nothing serves until it is repaired.\n")
+    assert outage.endswith(" and 3 more: not live; and nothing serves until it is repaired.\n")
 
     # The files that were not at fault are deployed with the repair.
     repaired = checkout.write({infrastructure: correct[infrastructure]})
-    assert re.search(r" and 4 more: live after .+ \(cdk deploy\)$", repaired, re.M)
+    assert re.search(r" and 3 more: live after .+ \(cdk deploy\)$", repaired, re.M)
     assert checkout.get("/hello").json() == {"status": "ok"}
     checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
     assert_pages_of_the_named_origin_may_call(checkout)

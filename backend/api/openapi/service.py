@@ -4,8 +4,6 @@ from typing import Any, Final
 
 from backend.api.openapi.operations import (
     BY_THE_GATEWAY,
-    NO_TOKEN,
-    READ_UNLESS_OPEN,
     operation,
     parameter,
     path,
@@ -26,6 +24,7 @@ def paths() -> dict[str, Any]:
     return {
         "/health": path(
             get=operation(
+                "GET /health",
                 "getHealth",
                 "Ask whether the API works",
                 "Answers 200 when the API can reach its database. Needs no token.",
@@ -34,29 +33,28 @@ def paths() -> dict[str, Any]:
                     **_HEALTH,
                 },
                 tag=TAG,
-                security=NO_TOKEN,
             )
         ),
         "/openapi.json": path(
             get=operation(
+                "GET /openapi.json",
                 "getOpenAPI",
                 "Get this document",
                 "Gives this document, as JSON.",
                 {"200": success("The document.", *_OF_A_FILE, schema={"type": "object"}), **_FILE},
                 parameters=("If-None-Match",),
                 tag=TAG,
-                security=READ_UNLESS_OPEN,
             )
         ),
         "/docs": path(
             get=operation(
+                "GET /docs",
                 "getDocs",
                 "Open the documentation",
                 "Gives a page in which a person reads and tries the API.",
                 {"200": _page("The page.", "ETag"), **_FILE},
                 parameters=("If-None-Match",),
                 tag=TAG,
-                security=READ_UNLESS_OPEN,
             )
         ),
         "/docs/{file}": {
@@ -72,6 +70,7 @@ def paths() -> dict[str, Any]:
             ],
             **path(
                 get=operation(
+                    "GET /docs/{file}",
                     "getDocsFile",
                     "Get a file of the documentation",
                     "Gives a file that the page of the documentation needs.",
@@ -87,7 +86,6 @@ def paths() -> dict[str, Any]:
                     },
                     parameters=("If-None-Match",),
                     tag=TAG,
-                    security=READ_UNLESS_OPEN,
                 )
             ),
         },
@@ -101,12 +99,12 @@ def paths() -> dict[str, Any]:
             ],
             **path(
                 get=operation(
+                    "GET /problems/{name}",
                     "getProblem",
                     "Read about a problem type",
                     "Gives a page that says what a problem type means, and what to do.",
                     {"200": _page("The page."), "404": "PathNotFound", **_PAGE},
                     tag=TAG,
-                    security=READ_UNLESS_OPEN,
                 )
             ),
         },

@@ -5,7 +5,7 @@ Plain text, a few sentences each.
 
 from typing import Final, NamedTuple
 
-from errors import MAX_FAULTS
+from backend.users.errors import MAX_FAULTS
 
 
 class Explanation(NamedTuple):
