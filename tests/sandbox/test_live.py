@@ -45,7 +45,7 @@ def test_edited_code_and_pages_are_live_by_themselves(checkout: Checkout) -> Non
         Path("docs/openapi.json"): ('"title": "', '"title": "Our '),
     }
     with checkout.edited(edits) as said:
-        assert re.search(r"^backend/.+\.py and 2 more: live after .+ \(hotswap\)$", said, re.M)
+        assert re.search(r"^backend/.+ and 2 more: live after .+ \(hotswap\)$", said, re.M)
         assert checkout.get("/users/jane").json()["detail"] == "Nobody has this username."
         assert "<title>Our " in checkout.get("/docs").text
         assert checkout.get("/openapi.json").json()["info"]["title"].startswith("Our ")
