@@ -1,4 +1,4 @@
-"""What is deployed to the local cloud in place of an environment that it can't have as it is."""
+"""Synthesizes another environment's stack for the local cloud, less what that can't do."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from backend.functions.bundling import HOST
 
 
 def main() -> None:
-    """Synthesize the stack of the environment that the context names."""
+    """Synthesize the stack of the environment in the CDK context `environment`."""
     cdk_app = cdk.App()
     environment = app.environment(cdk_app.node.get_context("environment"))
     Backend(cdk_app, environment.stack_name, environment=stand_in(environment))

@@ -30,19 +30,17 @@ _NETWORK = re.compile(
 )
 _NPM = "npm_config_"
 
-# Its caches, hundreds of megabytes, which it would put into the home folder.
-CDK_SETTINGS = {
-    "CDK_DISABLE_CLI_TELEMETRY": "true",
+# What the CDK and uv run with, wherever they run.
+TOOL_SETTINGS = {
+    # Caches, hundreds of megabytes, which would be in the home folder.
     "CDK_HOME": str(_LOCAL / "cdk"),
     "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(_LOCAL / "jsii"),
-}
-# uv also builds the function. And the machine's certificate authorities count, for those behind a
-# proxy that has its own.
-_TOOL_SETTINGS = {
-    **CDK_SETTINGS,
     "UV_CACHE_DIR": str(_LOCAL / "cache" / "uv"),
+    "NODE_COMPILE_CACHE": str(_LOCAL / "cache" / "node"),
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
     "UV_NO_CONFIG": "1",
     "UV_NO_BUILD": "1",  # what builds a package is in no lock
+    # The machine's certificate authorities, for those behind a proxy that has its own.
     "UV_SYSTEM_CERTS": "1",
     "NODE_USE_SYSTEM_CA": "1",
 }
@@ -55,7 +53,7 @@ def clean() -> dict[str, str]:
         for name, value in os.environ.items()
         if not _STEERING.fullmatch(name) or _NETWORK.fullmatch(name)
     }
-    return {**kept, **_TOOL_SETTINGS}
+    return {**kept, **TOOL_SETTINGS}
 
 
 def enter() -> None:
