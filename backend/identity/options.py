@@ -11,7 +11,7 @@ class Issuer:
     an email address.
 
     Attributes:
-        url: the tokens' `iss`; the keys that verify them are found below it (OpenID Connect
+        url: the value of `iss`; the keys that verify tokens are found below it (OpenID Connect
             Discovery 1.0, section 4).
         audience: a token names one of these in `aud` or, if it has none, in `client_id`.
     """
