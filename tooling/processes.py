@@ -99,7 +99,7 @@ def start(
 def stop_session(
     process: subprocess.Popen[bytes], *, grace_seconds: float = _GRACE_SECONDS
 ) -> bool:
-    """Stop a program that start() started, and everything in its session: SIGTERM, then SIGKILL.
+    """Stop a program that start() started, and its process group: SIGTERM, then SIGKILL.
 
     Args:
         process: The program.

@@ -1,4 +1,4 @@
-"""The HTTP API, and the function that answers it."""
+"""The HTTP API and the function behind it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,16 +21,18 @@ from backend.functions.bundling import Platform
 from backend.functions.findings import accept_log_findings, accept_synchronous_calls
 from backend.functions.function import Function
 
-# Above what the function may spend on DynamoDB (users/dynamodb/table.py), below the gateway's 30 s.
+# Longer than a call may spend on DynamoDB (users/dynamodb/table.py), below the gateway's 30 s.
 _TIMEOUT: Final = cdk.Duration.seconds(20)
 _MEMORY_MB: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """A domain name that is to lead to the API.
+    """A custom domain name for the API.
 
-    name: such as "api.example.com". certificate_arn: for it, in the stack's region.
+    Attributes:
+        name: Such as "api.example.com".
+        certificate_arn: Its certificate, in the stack's region.
     """
 
     name: str
@@ -38,22 +40,32 @@ class Domain:
 
 
 class API(Construct):
-    """An HTTP API in front of one function, called through its alias `live`.
+    """An HTTP API in front of one function, which it invokes through the alias `live`.
 
-    `endpoint` is the address that its paths begin at, without a slash at its end.
+    Args:
+        scope: The parent construct.
+        construct_id: The API's id in `scope`.
+        table_name: The table that holds the users. The caller grants access to it.
+        platform: What the function runs on.
+        tags: The HTTP API's tags.
+        issuer_url: The issuer whose access tokens the API accepts.
+        audience: The audiences of which a token must name one.
+        open_docs: Whether the documentation needs no token.
+        cors_origins: The origins whose pages may call the API from a browser.
+        throttle: The throttle of every route that doesn't list users.
+        list_throttle: The throttle of the routes that list users.
+        domain: A custom domain name, which replaces the default one; None for the default one.
+        log_level: The function's log level, DEBUG or INFO.
+        debug_share: The share of requests, from 0 to 1, to log at DEBUG whatever the level.
+        log_retention: How long the function's logs and the access logs are kept.
+        log_removal_policy: What happens to the logs when the stack is deleted.
 
-    table_name: of the table that holds the users; the caller grants access to it.
-    platform: what the function runs on.
-    tags: of the HTTP API.
-    issuer_url, audience: whose access tokens it takes, and for whom those must have been issued.
-    open_docs: whether its documentation needs no token.
-    cors_origins: whose pages may call it from a browser; the gateway answers their preflights.
-    throttle: of every route; list_throttle: of those that list users.
-    domain: leads to it; its default address then does not any more.
-    log_level: of the function, DEBUG or INFO. debug_share: of its requests, from 0 to 1, that are
-        logged at DEBUG whatever the level.
-    log_retention: how long the function's logs and those of the access are kept.
-    log_removal_policy: what becomes of them when the stack is deleted.
+    Attributes:
+        function: The function.
+        alias: Its alias `live`.
+        http_api: The HTTP API.
+        domain_name: The custom domain name; None without one.
+        endpoint: The URL that the paths are appended to, without a slash at the end.
     """
 
     def __init__(
@@ -85,8 +97,8 @@ class API(Construct):
             removal_policy=log_removal_policy,
         )
         accept_log_findings(access_logs)
-        # A role for each table: a published version keeps its role, so while another table is
-        # adopted, the live version may still use its own.
+        # A role for each table, because a published version keeps its role: while another table is
+        # adopted, the live version may still use its own table.
         is_adopted = not cdk.Token.is_unresolved(table_name)
         self.function = Function(
             self,
@@ -97,10 +109,10 @@ class API(Construct):
             description="Answers the calls of the user API",
             environment={
                 "TABLE_NAME": table_name,
-                # Each partition has domain names of its own. And the region isn't spelled out: once
-                # the record names one, that would be a new version of the same function.
+                # The suffix depends on the partition. The region is a token: a literal would make a
+                # new version of the same function once the record names a region.
                 "DYNAMODB_ENDPOINT": f"https://dynamodb.{cdk.Aws.REGION}.{cdk.Aws.URL_SUFFIX}",
-                # Several deployments of one account are told apart by it.
+                # Distinguishes deployments in the same account.
                 "METRICS_NAMESPACE": cdk.Stack.of(self).stack_name,
                 "LOG_LEVEL": log_level,
                 "DEBUG_SHARE": str(debug_share),
@@ -157,8 +169,8 @@ class API(Construct):
             if self.domain_name
             else None
         )
-        # The default route answers what no other has: 404 and 405 as problems. It needs a token,
-        # and so does every route that doesn't say otherwise.
+        # Requests that match no other route take the default route, whose responses are 404 and 405
+        # as problems. It needs a token, as does every route that doesn't say otherwise.
         return apigateway.HttpApi(
             self,
             "HTTPAPI",
@@ -173,7 +185,7 @@ class API(Construct):
     def _add_routes(
         self, integration: apigateway.HttpRouteIntegration, opened: set[Access]
     ) -> Mapping[str, apigateway.HttpRoute]:
-        """Add the routes, and return them by their keys, such as "GET /users"."""
+        """Add the routes and return them by their keys, such as "GET /users"."""
         added = {}
         for route in ROUTES:
             is_open = route.access in opened
@@ -190,8 +202,9 @@ class API(Construct):
         return added
 
     def _add_preflight_route(self, integration: apigateway.HttpRouteIntegration) -> None:
-        """Open a route for preflights, which carry no token: else the default route takes them.
+        """Add an open route for preflights, which carry no token.
 
+        Without it, they would take the default route, which needs a token.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
         """
         [route] = self.http_api.add_routes(
