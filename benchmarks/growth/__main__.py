@@ -1,9 +1,9 @@
-"""./scripts/growth: what each call asks of DynamoDB, in AWS's own engine on this machine, with
-1,000, 10,000 and 100,000 users.
+"""Measures what each call costs DynamoDB with 1,000, 10,000 and 100,000 users.
 
-Writes docs/growth.md. Fails when a call takes longer or costs more with more users, when the units
-that the engine says aren't those of DynamoDB's rules, or when a walk, while users come and go,
-doesn't see each who was there throughout exactly once. Takes some five minutes.
+It runs AWS's own engine on this machine (./scripts/growth), and writes docs/growth.md. Fails when a
+call takes longer or costs more with more users, when the units that the engine says aren't those of
+DynamoDB's rules, or when a walk, while users come and go, doesn't see each who was there throughout
+exactly once. Takes some five minutes.
 """
 
 import argparse
