@@ -11,6 +11,7 @@ import aws_cdk as cdk
 
 import constants
 from backend.component import Backend
+from backend.environment import Environment
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
     app.synth()
 
 
-def environment(name: str) -> constants.Environment:
+def environment(name: str) -> Environment:
     """Return the record of an environment, or exit with a sentence if there is none."""
     if name not in constants.ENVIRONMENTS:
         raise SystemExit(

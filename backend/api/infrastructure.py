@@ -1,7 +1,6 @@
 """The HTTP API and the function behind it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import aws_cdk as cdk
@@ -15,28 +14,14 @@ from constructs import Construct
 from backend.api import cors, stage
 from backend.api.asset import ASSET
 from backend.api.findings import accept_open_route, accept_preflight
+from backend.api.options import APIOptions, Domain
 from backend.api.routes import ROUTES, Access
-from backend.api.stage import Throttle
-from backend.functions.bundling import Platform
 from backend.functions.findings import accept_log_findings, accept_synchronous_calls
-from backend.functions.function import Function
+from backend.functions.function import Function, FunctionDefaults
 
 # Longer than a call may spend on DynamoDB (users/dynamodb/table.py), below the gateway's 30 s.
 _TIMEOUT: Final = cdk.Duration.seconds(20)
 _MEMORY_MB: Final = 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Domain:
-    """A custom domain name for the API.
-
-    Attributes:
-        name: Such as "api.example.com".
-        certificate_arn: Its certificate, in the stack's region.
-    """
-
-    name: str
-    certificate_arn: str
 
 
 class API(Construct):
@@ -45,20 +30,11 @@ class API(Construct):
     Args:
         scope: The parent construct.
         construct_id: The API's id in `scope`.
+        options: The environment's options.
         table_name: The table that holds the users. The caller grants access to it.
-        platform: What the function runs on.
-        tags: The HTTP API's tags.
         issuer_url: The issuer whose access tokens the API accepts.
         audience: The audiences of which a token must name one.
-        open_docs: Whether the documentation needs no token.
-        cors_origins: The origins whose pages may call the API from a browser.
-        throttle: The throttle of every route that doesn't list users.
-        list_throttle: The throttle of the routes that list users.
-        domain: A custom domain name, which replaces the default one; None for the default one.
-        log_level: The function's log level, DEBUG or INFO.
-        debug_share: The share of requests, from 0 to 1, to log at DEBUG whatever the level.
-        log_retention: How long the function's logs and the access logs are kept.
-        log_removal_policy: What happens to the logs when the stack is deleted.
+        functions: What the function shares with others. The access log is kept as long as its logs.
 
     Attributes:
         function: The function.
@@ -73,28 +49,19 @@ class API(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        options: APIOptions,
         table_name: str,
-        platform: Platform,
-        tags: Mapping[str, str],
         issuer_url: str,
         audience: Sequence[str],
-        open_docs: bool,
-        cors_origins: Sequence[str],
-        throttle: Throttle,
-        list_throttle: Throttle,
-        domain: Domain | None,
-        log_level: str,
-        debug_share: float,
-        log_retention: logs.RetentionDays,
-        log_removal_policy: cdk.RemovalPolicy,
+        functions: FunctionDefaults,
     ) -> None:
         super().__init__(scope, construct_id)
         access_logs = logs.LogGroup(
             self,
             "AccessLogs",
             log_group_name=stage.log_group_name(self),
-            retention=log_retention,
-            removal_policy=log_removal_policy,
+            retention=functions.log_retention,
+            removal_policy=functions.log_removal_policy,
         )
         accept_log_findings(access_logs)
         # A role for each table, because a published version keeps its role: while another table is
@@ -105,7 +72,7 @@ class API(Construct):
             "Function",
             asset=ASSET,
             handler="backend.api.runtime.lambda_function.handler",
-            platform=platform,
+            defaults=functions,
             description="Answers the calls of the user API",
             environment={
                 "TABLE_NAME": table_name,
@@ -114,13 +81,11 @@ class API(Construct):
                 "DYNAMODB_ENDPOINT": f"https://dynamodb.{cdk.Aws.REGION}.{cdk.Aws.URL_SUFFIX}",
                 # Distinguishes deployments in the same account.
                 "METRICS_NAMESPACE": cdk.Stack.of(self).stack_name,
-                "LOG_LEVEL": log_level,
-                "DEBUG_SHARE": str(debug_share),
+                "LOG_LEVEL": options.log_level,
+                "DEBUG_SHARE": str(options.debug_share),
             },
             memory_mb=_MEMORY_MB,
             timeout=_TIMEOUT,
-            log_retention=log_retention,
-            log_removal_policy=log_removal_policy,
             role_id=f"RoleFor-{table_name}" if is_adopted else "Role",
         )
         accept_synchronous_calls(self.function, "Only the gateway invokes it, and waits.")
@@ -129,20 +94,22 @@ class API(Construct):
             "Authorizer", issuer_url, jwt_audience=list(audience)
         )
         integration = integrations.HttpLambdaIntegration("Integration", self.alias)
-        self.domain_name = self._domain_name(domain) if domain else None
-        self.http_api = self._http_api(authorizer, integration, cors_origins)
-        for key, value in tags.items():
+        self.domain_name = self._domain_name(options.domain) if options.domain else None
+        self.http_api = self._http_api(authorizer, integration, options.cors_origins)
+        for key, value in options.tags.items():
             cdk.Tags.of(self.http_api).add(key, value)
-        self.endpoint = f"https://{domain.name}" if domain else self.http_api.api_endpoint
-        opened = {Access.OPEN, Access.DOCS} if open_docs else {Access.OPEN}
+        self.endpoint = (
+            f"https://{options.domain.name}" if options.domain else self.http_api.api_endpoint
+        )
+        opened = {Access.OPEN, Access.DOCS} if options.open_docs else {Access.OPEN}
         added = self._add_routes(integration, opened)
-        if cors_origins:
+        if options.cors_origins:
             self._add_preflight_route(integration)
         stage.configure(
             self.http_api,
             access_logs=access_logs,
-            throttle=throttle,
-            route_throttles={route.key: list_throttle for route in ROUTES if route.is_list},
+            throttle=options.throttle,
+            route_throttles={route.key: options.list_throttle for route in ROUTES if route.is_list},
             routes=added,
         )
 

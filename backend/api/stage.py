@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import aws_cdk as cdk
@@ -10,6 +9,7 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_logs as logs
 from constructs import IConstruct
 
+from backend.api.options import Throttle
 from backend.naming import stack_uuid
 
 # What an investigation needs, with no personal data but the subject and the address: the route
@@ -30,19 +30,6 @@ _ACCESS_LOG_FIELDS: Final[Mapping[str, str]] = {
     "source_ip": "$context.identity.sourceIp",
     "response_bytes": "$context.responseLength",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Throttle:
-    """How many requests the gateway lets through. The response to others is 429.
-
-    Attributes:
-        rate: Requests per second, in the long run.
-        burst: Requests at once.
-    """
-
-    rate: int
-    burst: int
 
 
 def log_group_name(construct: IConstruct) -> str:

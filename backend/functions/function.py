@@ -1,6 +1,7 @@
 """A Lambda function of this component, with its role and its log group."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import aws_cdk as cdk
@@ -17,6 +18,21 @@ from backend.functions.findings import accept_function_findings, accept_log_find
 _PYTHON: Final = lambda_.Runtime.PYTHON_3_13
 
 
+@dataclass(frozen=True, kw_only=True)
+class FunctionDefaults:
+    """What all functions of an environment share.
+
+    Attributes:
+        platform: What they run on.
+        log_retention: How long their logs are kept.
+        log_removal_policy: What happens to their logs when the stack is deleted.
+    """
+
+    platform: Platform
+    log_retention: logs.RetentionDays
+    log_removal_policy: cdk.RemovalPolicy
+
+
 class Function(lambda_.Function):
     """A function that may write its logs and traces, and nothing else until it is granted.
 
@@ -26,13 +42,11 @@ class Function(lambda_.Function):
         asset: The contents of its archive.
         handler: The function that Lambda calls, such as
             "backend.api.runtime.lambda_function.handler".
-        platform: What it runs on.
+        defaults: What it shares with the other functions.
         description: What it does, as the console shows it.
         environment: Its environment variables.
         memory_mb: Its memory. 1,769 MB come with one processor, other sizes with a share of it.
         timeout: When Lambda ends an invocation.
-        log_retention: How long its logs are kept.
-        log_removal_policy: What happens to its logs when the stack is deleted.
         role_id: The role's id in `scope`, unique there.
         log_group_id: The log group's id in `scope`, unique there.
 
@@ -48,30 +62,31 @@ class Function(lambda_.Function):
         *,
         asset: Asset,
         handler: str,
-        platform: Platform,
+        defaults: FunctionDefaults,
         description: str,
         environment: Mapping[str, str],
         memory_mb: int,
         timeout: cdk.Duration,
-        log_retention: logs.RetentionDays,
-        log_removal_policy: cdk.RemovalPolicy,
         role_id: str = "Role",
         log_group_id: str = "Logs",
     ) -> None:
         log_group = logs.LogGroup(
-            scope, log_group_id, retention=log_retention, removal_policy=log_removal_policy
+            scope,
+            log_group_id,
+            retention=defaults.log_retention,
+            removal_policy=defaults.log_removal_policy,
         )
         # The CDK's default role may write every log of the account.
         role = iam.Role(scope, role_id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
-        archive = bundling.build(asset, platform)
+        archive = bundling.build(asset, defaults.platform)
         super().__init__(
             scope,
             construct_id,
             # The digest makes a new version if the code changes: publish() ignores the code itself.
             description=f"{description}. Code: {archive.digest[:16]}",
             runtime=_PYTHON,
-            architecture=lambda_.Architecture.custom(platform.architecture),
+            architecture=lambda_.Architecture.custom(defaults.platform.architecture),
             code=lambda_.Code.from_asset(str(archive.path), asset_hash=archive.digest),
             handler=handler,
             environment=environment,
