@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def environment(name: str) -> Environment:
-    """The record of this name, in lower case; exits with a sentence if there is none."""
+    """Return the record of an environment, or exit with a sentence if there is none."""
     if name not in constants.ENVIRONMENTS:
         raise SystemExit(
             f"There is no environment {name!r}; -c environment= takes one of "

@@ -21,7 +21,7 @@ ACCEPTED: Final[tuple[str, ...]] = ()
 
 
 def main() -> None:
-    """Ask about each lock; exit with 1 unless every database says that nothing is known."""
+    """Audit each lock file. Exit with 1 if a package is vulnerable or an audit fails."""
     argparse.ArgumentParser(prog="./scripts/audit", description=__doc__).parse_args()
     environment = installer_environment()
     failed = [
@@ -36,12 +36,12 @@ def main() -> None:
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Yield each lock, with the command that asks about it."""
+    """Yield each lock file with the command that audits it."""
     uv = [str(PYTHON.with_name("uv")), "audit", "--frozen", "--preview-features", "audit-command"]
     uv += [f"--ignore-until-fixed={advisory}" for advisory in ACCEPTED]
     for folder in PYTHON_FOLDERS:
         yield os.path.normpath(f"{folder}/uv.lock"), [*uv, "--project", folder]
-    # Where npm's own settings have it offline, it finds nothing and succeeds.
+    # If npm's settings say offline, it finds nothing and succeeds.
     npm = [str(PYTHON.with_name("npm")), "audit", "--package-lock-only", "--offline=false"]
     for folder in NODE_FOLDERS:
         lock = os.path.normpath(f"{folder}/package-lock.json")

@@ -14,11 +14,11 @@ from typing import Final
 from tooling.install import PYTHON, ROOT, installer_environment
 from tooling.progress import Failure, failures_explained
 
-# With a uv.lock, and with a package-lock.json.
+# The folders with a uv.lock, and those with a package-lock.json.
 PYTHON_FOLDERS: Final = (".", "benchmarks")
 NODE_FOLDERS: Final = (".", "tests/browser", "tests/openapi", "tests/workflow")
 SBOM: Final = ROOT / "docs" / "sbom.cdx.json"
-# By group of uv.lock.
+# The exported files, by group of uv.lock.
 REQUIREMENTS: Final = {
     "infrastructure": "requirements.txt",
     "runtime": "backend/api/runtime/requirements.txt",
@@ -48,16 +48,23 @@ def main() -> None:
 
 
 def export(group: str, *options: str) -> str:
-    """Return a group of uv.lock as uv exports it. Raises Failure."""
+    """Export a group of uv.lock and return what uv prints.
+
+    Raises:
+        Failure: uv failed.
+    """
     only = ["--frozen", "--only-group", group, "--no-emit-project"]
     return _run("uv", "export", "--quiet", *only, *options)
 
 
 def make_sbom() -> str:
-    """Return the CycloneDX document of what ships: uv's, and the renderer of /docs. Raises Failure.
+    """Return the CycloneDX document of what ships: the Python packages and the renderer of /docs.
 
-    It is the same each time: without a serial number, the time and uv's version. Only wheels are
-    in it, since no source distribution is installed.
+    It is reproducible, so it has no serial number, time or tool. It lists only wheels, because no
+    source distribution is installed.
+
+    Raises:
+        Failure: uv failed.
     """
     cyclonedx = ["--format", "cyclonedx1.5", "--preview-features", "sbom-export"]
     document = json.loads(export("runtime", *cyclonedx))

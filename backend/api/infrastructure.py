@@ -1,4 +1,4 @@
-"""The HTTP API, and the function that answers it."""
+"""The HTTP API and the function behind it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -19,22 +19,29 @@ from backend.api.routes import ROUTES, Access
 from backend.functions.findings import accept_log_findings, accept_synchronous_calls
 from backend.functions.function import Function, FunctionDefaults
 
-# Above what the function may spend on DynamoDB (users/dynamodb/table.py), below the gateway's 30 s.
+# Longer than a call may spend on DynamoDB (users/dynamodb/table.py), below the gateway's 30 s.
 _TIMEOUT: Final = cdk.Duration.seconds(20)
 _MEMORY_MB: Final = 1024
 
 
 class API(Construct):
-    """An HTTP API in front of one function, called through its alias `live`.
-
-    `endpoint` is the address that its paths begin at, without a slash at its end.
+    """An HTTP API in front of one function, which it invokes through the alias `live`.
 
     Args:
-        options: what the environment chooses.
-        table_name: the users' table; the caller grants access to it.
-        issuer_url: whose access tokens it accepts.
-        audience: for whom those must have been issued.
-        functions: what its function shares with the others; its access log is kept as their logs.
+        scope: The parent construct.
+        construct_id: The API's id in `scope`.
+        options: The environment's options.
+        table_name: The table that holds the users. The caller grants access to it.
+        issuer_url: The issuer whose access tokens the API accepts.
+        audience: The audiences of which a token must name one.
+        functions: What the function shares with others. The access log is kept as long as its logs.
+
+    Attributes:
+        function: The function.
+        alias: Its alias `live`.
+        http_api: The HTTP API.
+        domain_name: The custom domain name; None without one.
+        endpoint: The URL that the paths are appended to, without a slash at the end.
     """
 
     def __init__(
@@ -57,8 +64,8 @@ class API(Construct):
             removal_policy=functions.log_removal_policy,
         )
         accept_log_findings(access_logs)
-        # A role for each table: a published version keeps its role, so while another table is
-        # adopted, the live version may still use its own.
+        # A role for each table, because a published version keeps its role: while another table is
+        # adopted, the live version may still use its own table.
         is_adopted = not cdk.Token.is_unresolved(table_name)
         self.function = Function(
             self,
@@ -69,10 +76,10 @@ class API(Construct):
             description="Answers the calls of the user API",
             environment={
                 "TABLE_NAME": table_name,
-                # Each partition has domain names of its own. And the region isn't spelled out: once
-                # the record names one, that would be a new version of the same function.
+                # The suffix depends on the partition. The region is a token: a literal would make a
+                # new version of the same function once the record names a region.
                 "DYNAMODB_ENDPOINT": f"https://dynamodb.{cdk.Aws.REGION}.{cdk.Aws.URL_SUFFIX}",
-                # Several deployments of one account are told apart by it.
+                # Distinguishes deployments in the same account.
                 "METRICS_NAMESPACE": cdk.Stack.of(self).stack_name,
                 "LOG_LEVEL": options.log_level,
                 "DEBUG_SHARE": str(options.debug_share),
@@ -129,8 +136,8 @@ class API(Construct):
             if self.domain_name
             else None
         )
-        # The default route answers what no other has: 404 and 405 as problems. It needs a token,
-        # and so does every route that doesn't say otherwise.
+        # Requests that match no other route take the default route, whose responses are 404 and 405
+        # as problems. It needs a token, as does every route that doesn't say otherwise.
         return apigateway.HttpApi(
             self,
             "HTTPAPI",
@@ -145,7 +152,7 @@ class API(Construct):
     def _add_routes(
         self, integration: apigateway.HttpRouteIntegration, opened: set[Access]
     ) -> Mapping[str, apigateway.HttpRoute]:
-        """Add the routes, and return them by their keys, such as "GET /users"."""
+        """Add the routes and return them by their keys, such as "GET /users"."""
         added = {}
         for route in ROUTES:
             is_open = route.access in opened
@@ -162,8 +169,9 @@ class API(Construct):
         return added
 
     def _add_preflight_route(self, integration: apigateway.HttpRouteIntegration) -> None:
-        """Open a route for preflights, which carry no token: else the default route takes them.
+        """Add an open route for preflights, which carry no token.
 
+        Without it, they would take the default route, which needs a token.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
         """
         [route] = self.http_api.add_routes(

@@ -1,4 +1,4 @@
-"""What an environment chooses about the API."""
+"""An environment's options for the API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Throttle:
-    """How many requests the gateway lets through; it responds to those beyond with 429.
+    """How many requests the gateway lets through. The response to others is 429.
 
     Attributes:
-        rate: requests a second, in the long run.
-        burst: requests at once.
+        rate: Requests per second, in the long run.
+        burst: Requests at once.
     """
 
     rate: int
@@ -20,11 +20,11 @@ class Throttle:
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """A domain name of your own for the API.
+    """A custom domain name for the API.
 
     Attributes:
-        name: such as "api.example.com".
-        certificate_arn: a certificate for it, in the stack's region.
+        name: Such as "api.example.com".
+        certificate_arn: Its certificate, in the stack's region.
     """
 
     name: str
@@ -36,15 +36,15 @@ class APIOptions:
     """Options of the HTTP API and its function.
 
     Attributes:
-        tags: tags of the HTTP API.
-        open_docs: whether the API's documentation can be read without a token.
-        cors_origins: whose pages may call the API from a browser, such as
-            "https://app.example.com"; the gateway responds to their preflights.
-        throttle: the limit of each route.
-        list_throttle: the limit of each route that lists users, which costs more than the others.
-        domain: closes the API's default address; None leaves it open.
-        log_level: the function's level.
-        debug_share: the share of requests, from 0 to 1, logged at DEBUG whatever the level.
+        tags: The HTTP API's tags.
+        open_docs: Whether the documentation needs no token.
+        cors_origins: The origins whose pages may call the API from a browser, such as
+            "https://app.example.com".
+        throttle: The limit of each route that doesn't list users.
+        list_throttle: The limit of each route that lists users, which costs more.
+        domain: A custom domain name, which replaces the default one; None for the default one.
+        log_level: The function's log level.
+        debug_share: The share of requests, from 0 to 1, to log at DEBUG whatever the level.
     """
 
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -57,6 +57,10 @@ class APIOptions:
     debug_share: float = 0
 
     def __post_init__(self) -> None:
-        """Refuse what the function would refuse only when it starts."""
+        """Check the options now, not when the function starts.
+
+        Raises:
+            ValueError: An option is out of range.
+        """
         if not 0 <= self.debug_share <= 1:
             raise ValueError(f"debug_share must be from 0 to 1, not {self.debug_share}.")

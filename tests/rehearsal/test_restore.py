@@ -215,10 +215,7 @@ def all_items(dynamodb: "DynamoDBClient", table: str) -> dict[tuple[str, str], D
 
 
 def adopt(checkout: Checkout, table: str) -> None:
-    path = Path("constants.py")
     options = "database=DatabaseOptions("  # the first are Local's
-    text = (checkout.folder / path).read_text()
-    assert options in text
     adopting = f'{options}adopted_table="{table}", '
-    said = checkout.write(path, text.replace(options, adopting, 1))
+    said = checkout.replace({Path("constants.py"): (options, adopting)})
     assert re.search(r"^constants\.py: live after .+ \(cdk deploy\)$", said, re.M), said

@@ -9,7 +9,12 @@ from backend.users.errors import MAX_FAULTS
 
 
 class Explanation(NamedTuple):
-    """meaning: why the answer was given; remedy: what the caller does now."""
+    """An explanation of a problem type.
+
+    Attributes:
+        meaning: Why the response was given.
+        remedy: What the caller should do now.
+    """
 
     meaning: str
     remedy: str
