@@ -1,4 +1,4 @@
-"""./scripts/restore: the users of an earlier time, in a new table that the stack can adopt."""
+"""./scripts/restore: restores users into a new table that the stack can adopt."""
 
 import argparse
 import re
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 _DESCRIPTION: Final = """\
-Restores the users of an environment into a new table, gives it what a restore leaves out, and says
-how the stack adopts it. Uses the AWS credentials of the environment, or the running sandbox.
-Deletes nothing. Killed or failed, it may be run again with the same arguments, and goes on.
+Restores the users of an environment into a new table, sets what DynamoDB's restore leaves out, and
+says how the stack adopts the table. Uses your AWS credentials, or the running sandbox. Deletes
+nothing. If it fails or is stopped, run it again with the same arguments: it continues.
 """
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's rule
-_OF_AWS_BACKUP: Final = re.compile(r"arn:[^:]+:backup:")
+_AWS_BACKUP: Final = re.compile(r"arn:[^:]+:backup:")
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
         with failures_explained():
             _restore(arguments)
     except KeyboardInterrupt:
-        say("\nStopped. AWS goes on: run the same command again, which goes on from there.")
+        say("\nStopped. AWS continues the restore. Run the same command again to continue.")
         sys.exit(128 + signal.SIGINT)
 
 
@@ -47,14 +47,14 @@ def _parse(words: list[str]) -> argparse.Namespace:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("environment", choices=ENVIRONMENTS, help="one of constants.py")
+    parser.add_argument("environment", choices=ENVIRONMENTS, help="an environment in constants.py")
     origin = parser.add_mutually_exclusive_group(required=True)
     origin.add_argument(
         "--at", type=_time, metavar="TIME", help="such as 2026-11-21T09:00:00Z, before the damage"
     )
-    origin.add_argument("--backup", metavar="ARN", help="a backup of DynamoDB's")
+    origin.add_argument("--backup", metavar="ARN", help="a backup made by DynamoDB")
     origin.add_argument(
-        "--restored", action="store_true", help="AWS Backup has made the table: do the rest"
+        "--restored", action="store_true", help="AWS Backup has restored the table: set the rest"
     )
     parser.add_argument(
         "--to", required=True, type=_name, metavar="TABLE", help="the new table's name"
@@ -63,28 +63,28 @@ def _parse(words: list[str]) -> argparse.Namespace:
         "--from",
         dest="source",
         metavar="TABLE",
-        help="the table to restore; without it the one that the stack uses",
+        help="the table to restore; by default the one that the stack uses",
     )
-    parser.add_argument("--stack", metavar="NAME", help="another name than the environment's own")
+    parser.add_argument("--stack", metavar="NAME", help="the stack, if not the environment's")
     arguments = parser.parse_args(words)
-    if arguments.backup and _OF_AWS_BACKUP.match(arguments.backup):
+    if arguments.backup and _AWS_BACKUP.match(arguments.backup):
         parser.error(
-            "that backup is AWS Backup's: let it restore to the new name (AWS Backup, the vault, "
-            "Restore), then run this with --restored in place of --backup"
+            "that backup is AWS Backup's: restore it to a table with the new name in AWS Backup's "
+            "console (the vault, Restore), then run this with --restored instead of --backup"
         )
     return arguments
 
 
 def _restore(arguments: argparse.Namespace) -> None:
     record = ENVIRONMENTS[arguments.environment]
-    with tables.dynamodb_answers():  # which needs a region, too
+    with tables.aws_errors_explained():  # a missing region, too
         session = _session(record)
         client = session.client("dynamodb")
     source = arguments.source
     if source is None:
         source = _table_of_stack(session, arguments.stack or record.stack_name)
     if arguments.to == source:
-        raise Failure(f"{source} is the table to restore: choose another name, by --to.")
+        raise Failure(f"{source} is the table to restore: choose another name with --to.")
     origin: PointInTime | Backup | None = None
     if arguments.at:
         origin = PointInTime(table=source, time=arguments.at)
@@ -104,15 +104,15 @@ def _session(record: Environment) -> Any:
     account = session.client("sts").get_caller_identity()["Account"]
     if account != record.target.account:
         raise Failure(
-            f"These are credentials of the account {account}; {record.name} is in "
+            f"Your credentials are for the account {account}, but {record.name} is in "
             f"{record.target.account}."
         )
     return session
 
 
 def _table_of_stack(session: Any, stack: str) -> str:
-    """The table that the stack's function uses, be it the stack's own or adopted."""
-    with tables.dynamodb_answers():
+    """Return the name of the table that the stack's function uses."""
+    with tables.aws_errors_explained():
         pages = session.client("cloudformation").get_paginator("list_stack_resources")
         functions = [
             resource["PhysicalResourceId"]
@@ -126,12 +126,12 @@ def _table_of_stack(session: Any, stack: str) -> str:
             name = found.get("Environment", {}).get("Variables", {}).get("TABLE_NAME")
             if name:
                 return str(name)
-    raise Failure(f"No function of the stack {stack} names its table: name it, by --from.")
+    raise Failure(f"No function of the stack {stack} names a table: name it with --from.")
 
 
 def _settings(client: "DynamoDBClient", record: Environment, source: str) -> Settings:
-    """What the record says of a table; the tags are the source's, as stacks and people add them."""
-    with tables.dynamodb_answers():
+    """Return the record's settings, and the source's tags."""
+    with tables.aws_errors_explained():
         tags = tables.tags(client, source)
     return Settings(
         index=layout.STATUS_INDEX,
@@ -146,15 +146,17 @@ def _settings(client: "DynamoDBClient", record: Environment, source: str) -> Set
 
 
 def _say_what_is_next(environment: str, record: Environment, source: str, table: str) -> None:
-    kept = f"{source} is as it was, and stays."
+    kept = f"{source} is unchanged and stays."
     settings = [f'database=DatabaseOptions(adopted_table="{table}", …),  # keep its other options']
     if record.rollout:
-        settings.append("rollout=None,  # for this deployment: two versions may not use two tables")
+        settings.append(
+            "rollout=None,  # for this deployment: two versions must not use two tables"
+        )
     lines = "\n".join(f"     {setting}" for setting in settings)
     if record.removal_policy == "DESTROY" and not record.database.adopted_table:
         kept = (
-            f"Beware: this deployment deletes {source}, if it is the stack's own, as the record's"
-            " removal policy says."
+            f"Beware: this deployment deletes {source} if it is the stack's own table, because the"
+            " record's removal policy is DESTROY."
         )
     deploy = f"./scripts/cdk deploy -c environment={environment}"
     if record is LOCAL:
@@ -176,7 +178,7 @@ def _time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no time: use one such as 2026-11-21T09:00:00Z"
+            f"{text!r} is not a time: use one such as 2026-11-21T09:00:00Z"
         ) from None
     if time.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} has no time zone: add Z for UTC")
