@@ -1,4 +1,4 @@
-"""The stores that the contract holds for: the fake, moto, and AWS's own DynamoDB engine."""
+"""The stores of users that are tested: the fake, moto, and AWS's own DynamoDB engine."""
 
 import uuid
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ REGION = "us-east-1"
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Lambda sets for a function."""
+    """Set the credentials that Lambda sets for a function."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
-    """The endpoint of moto, in memory."""
+    """Start moto in memory, and yield its endpoint."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -40,13 +40,13 @@ def moto() -> Iterator[str]:
 
 @pytest.fixture
 def table_name() -> str:
-    """A name of the test's own: no test sees another's users."""
+    """Return a table name that no other test uses."""
     return f"users-{uuid.uuid4()}"
 
 
 @pytest.fixture
 def table(dynamodb_local: str, table_name: str) -> "Iterator[DynamoDBClient]":
-    """The table in AWS's engine, and the SDK's client, which sees what the adapter makes of it."""
+    """Create the table in AWS's engine, and yield an SDK client, which shows what is stored."""
     made = sdk(dynamodb_local)
     create_table(made, table_name)
     yield made
@@ -103,7 +103,7 @@ def users(
 
 
 def _users(endpoint: str, table_name: str, clock: Clock) -> Iterator[DynamoDBUserRepository]:
-    # The deadlines of the real thing are for a person who waits; a busy machine needs more.
+    # Longer deadlines than in production, because the machine may be busy.
     client = Client(endpoint, REGION, attempt_seconds=60)
     yield DynamoDBUserRepository(Table(client, table_name, deadline_seconds=150), clock=clock)
     client.close()
