@@ -67,15 +67,6 @@ def make_client(endpoint: str) -> "DynamoDBClient":
 
 def create_table(client: "DynamoDBClient", table_name: str) -> None:
     """Create the table as backend/database/infrastructure.py does."""
-    try:
-        _create_table(client, table_name)
-    except client.exceptions.ResourceInUseException as error:
-        # A client with retries may have created it with an attempt whose response was lost.
-        if not error.response["ResponseMetadata"]["RetryAttempts"]:
-            raise
-
-
-def _create_table(client: "DynamoDBClient", table_name: str) -> None:
     client.create_table(
         TableName=table_name,
         AttributeDefinitions=[

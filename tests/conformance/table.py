@@ -46,7 +46,11 @@ def difference(table: "Table", model: Model) -> str:
 def _items(model: Model) -> list[Document]:
     users = [_user_item(user, model.etags[name]) for name, user in model.users.items()]
     emails = [
-        {"pk": f"email#{_digest(email)}", "sk": "email", "username": username}
+        {
+            "pk": f"email#{hashlib.sha256(email.encode()).hexdigest()}",
+            "sk": "email",
+            "username": username,
+        }
         for email, username in model.holders().items()
     ]
     idempotency_records = [
@@ -87,10 +91,6 @@ def _comparable(item: Document) -> Document:
     if not _REMEMBERED_SECONDS - 3600 < left <= _REMEMBERED_SECONDS + 1:
         item["expires in"] = left
     return item
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def scan(table: "Table") -> list[dict[str, Any]]:

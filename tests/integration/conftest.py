@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -12,7 +11,7 @@ from backend.users.dynamodb.client import Client
 from backend.users.dynamodb.repository import DynamoDBUserRepository
 from backend.users.dynamodb.table import Table
 from backend.users.repository import UserRepository
-from tests.dynamodb_local import create_table
+from tests.dynamodb_local import create_table, make_client
 from tests.in_memory_users import InMemoryUserRepository
 
 if TYPE_CHECKING:
@@ -47,20 +46,10 @@ def table_name() -> str:
 @pytest.fixture
 def table(dynamodb_local: str, table_name: str) -> "Iterator[DynamoDBClient]":
     """Create the table in AWS's engine, and yield an SDK client, which shows what is stored."""
-    made = sdk(dynamodb_local)
+    made = make_client(dynamodb_local)
     create_table(made, table_name)
     yield made
     made.close()
-
-
-def sdk(endpoint: str) -> "DynamoDBClient":
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 the engines take any
-    )
 
 
 class Clock:
@@ -94,7 +83,7 @@ def users(
             yield InMemoryUserRepository(clock=clock)
         case "moto":
             endpoint = request.getfixturevalue("moto")
-            made = sdk(endpoint)
+            made = make_client(endpoint)
             create_table(made, table_name)
             made.close()
             yield from _users(endpoint, table_name, clock)
