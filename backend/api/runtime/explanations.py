@@ -1,7 +1,4 @@
-"""What each problem type means and what to do about it, for people; by the type's name.
-
-Plain text, a few sentences each.
-"""
+"""Explain each problem type to people: what it means, and what to do about it. Plain text."""
 
 from typing import Final, NamedTuple
 
@@ -9,7 +6,12 @@ from errors import MAX_FAULTS
 
 
 class Explanation(NamedTuple):
-    """meaning: why the answer was given; remedy: what the caller does now."""
+    """The text of a problem page.
+
+    Attributes:
+        meaning: why the request got this response.
+        remedy: what the caller can do.
+    """
 
     meaning: str
     remedy: str
@@ -20,64 +22,63 @@ class Explanation(NamedTuple):
 
 EXPLANATIONS: Final[dict[str, Explanation]] = {
     "malformed-request": Explanation(
-        "The body, a header field or a query parameter can't be read, or the call doesn't take it.",
-        "Correct what detail names; the same request fails each time.",
+        "The body, a header or a query parameter can't be read, or this call does not accept it.",
+        "Correct what detail names. The same request would fail again.",
     ),
     "user-not-found": Explanation(
-        "No user has the username in the path; it may have been removed.",
+        "No user has the username in the path; it may have been deleted.",
         "Check the spelling, or list the users to find the one you mean.",
     ),
     "path-not-found": Explanation(
-        "The API has nothing at this path. No username holds a slash or a question mark, also not "
+        "The API has nothing at this path. A username contains no slash or question mark, not even "
         "as %2F or %3F.",
-        "Compare the path with those of the documentation.",
+        "Compare the path with the documentation.",
     ),
     "method-not-allowed": Explanation(
-        "The path exists, but it doesn't take this method.",
-        "Use one of the methods that the header Allow lists.",
+        "The path exists but does not support this method.",
+        "Use one of the methods in the Allow header.",
     ),
     "username-taken": Explanation(
-        "Another user has this username; upper and lower case make no difference. "
-        "Nothing was stored.",
+        "Another user has this username; case is ignored. Nothing was stored.",
         "Choose another username, or change the user who has this one.",
     ),
     "email-taken": Explanation(
-        "Another user has this email; upper and lower case make no difference. Nothing was stored.",
-        "Use another email, or first change the user who has it.",
+        "Another user has this email; case is ignored. Nothing was stored.",
+        "Use another email, or first change the email of that user.",
     ),
     "precondition-failed": Explanation(
-        "The user is not in the state that If-Match or If-None-Match asks for: most likely "
-        "somebody changed it since you read it. Nothing was stored.",
-        "Get the user again, and repeat the change on what you got, with its new ETag.",
+        "The user is not in the state that If-Match or If-None-Match requires. Most likely "
+        "somebody changed the user after you read it. Nothing was stored.",
+        "Get the user again, and repeat your change with the new ETag.",
     ),
     "content-too-large": Explanation(
-        "The body is larger than the API takes.",
-        "Send no more than detail says.",
+        "The body is larger than the API accepts.",
+        "Send at most as many bytes as detail says.",
     ),
     "unsupported-media-type": Explanation(
-        "The body is of a media type, or in a content coding, that this call doesn't take.",
-        "Send one of those that the header Accept, Accept-Patch or Accept-Encoding lists.",
+        "This call does not accept the media type or the content coding of the body.",
+        "Use one that the header Accept, Accept-Patch or Accept-Encoding lists.",
     ),
     "invalid-user": Explanation(
-        "The body was read, but breaks the rules for users. The member errors lists the faults, at "
-        f"most {MAX_FAULTS}.",
-        "Correct every member that errors points to, and send the request again.",
+        "The body is valid JSON, but not a valid user. The errors member of the problem lists up "
+        f"to {MAX_FAULTS} faults.",
+        "Correct every member that errors points to, and repeat the request.",
     ),
     "idempotency-key-reused": Explanation(
-        "You created a user with this Idempotency-Key in the last 24 hours, from another body. "
+        "You created a user with this Idempotency-Key and another body in the last 24 hours. "
         "Nothing was stored.",
-        "Send the same body with the same key, or a new key for a new user.",
+        "Send the original body to repeat that create, or a new key to create another user.",
     ),
     "unavailable": Explanation(
-        "The request could not be completed in time: the database is busy or out of reach, or too "
-        "many writers met. Nothing is half-written, but a write may have taken effect, or may yet "
-        "do so within the next minutes.",
-        "Wait as long as Retry-After says, and repeat the request. Repeat a create with the "
-        "Idempotency-Key that it had from the start: without one, the first create may take effect "
-        "after its repeat, and bring back a user that was removed meanwhile.",
+        "The request could not be completed in time: the database is overloaded or unreachable, or "
+        "too many writes conflicted. Nothing is half-written, but a write may have taken effect, "
+        "or may still do so within some minutes.",
+        "Wait as long as Retry-After says, and repeat the request. Repeat a create with its "
+        "original Idempotency-Key: without one, the first create may take effect after its repeat, "
+        "and bring back a user that was deleted in between.",
     ),
     "internal-error": Explanation(
-        "The request met a bug. If it was a write, it may have taken effect.",
-        "Report it with the id in instance; get the user before you repeat a write.",
+        "A bug made the request fail. If it was a write, it may have taken effect.",
+        "Report it with the id in instance. Before you repeat a write, get the user.",
     ),
 }

@@ -171,7 +171,7 @@ def test_an_example_has_the_status_under_which_it_stands() -> None:
 def test_every_answer_of_the_function_names_the_fields_that_it_always_has() -> None:
     always = {*api._HEADERS, "X-Request-Id"}
     for _, status, response in responses():
-        if "own answer" in response["description"]:  # the gateway's
+        if "Sent by the gateway" in response["description"]:  # the gateway's
             assert status in {"401", "403", "429", "503"}
             assert set(response.get("headers", {})) <= {"WWW-Authenticate"}
         else:
