@@ -81,7 +81,7 @@ class Backend(cdk.Stack):
         )
         if environment.rollout:
             if not environment.objectives:
-                raise ValueError("A rollout needs objectives: alarms on them take it back.")
+                raise ValueError("A rollout needs objectives: alarms on them roll it back.")
             Rollout(
                 self,
                 "Rollout",

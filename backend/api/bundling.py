@@ -105,8 +105,8 @@ def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
     """
     if sys.version_info[:2] != PYTHON_VERSION:
         raise RuntimeError(
-            f"The function runs on Python {PYTHON_VERSION}, whose bytecode only the same version "
-            f"makes; this is {sys.version_info[:2]}. Use .venv/bin/python."
+            f"The function needs bytecode of Python {PYTHON_VERSION}; this is "
+            f"{sys.version_info[:2]}. Use .venv/bin/python."
         )
     dependencies = fetch_dependencies(source, platform, cache=cache)
     code = _read_shipped(source)

@@ -41,7 +41,7 @@ class Monitoring(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         if operators and not objectives:
-            raise ValueError("Operators need objectives: pages are about what callers notice.")
+            raise ValueError("Operators need objectives: a page says that callers miss them.")
         indicators = (
             [
                 Availability(api=api, objectives=objectives),

@@ -17,7 +17,6 @@ ACCEPTED = {
     Secret("backend/api/openapi/schemas.py", HEX, "2f23ba6b"): "The entity tag of an example.",
     Secret("benchmarks/runtime/calls.py", WORD, "0f12541a"): "The name of a token's claim.",
     Secret("benchmarks/runtime/function.py", "AWS Access Key", "9f48d1bf"): "EXAMPLE, twice.",
-    Secret("docs/decisions/0005-tokens.md", WORD, "11bce64d"): "Prose about tokens.",
     Secret("tests/compatibility/released/openapi.json", WORD, "a7f0e3a9"): "Prose about tokens.",
     Secret("tests/infrastructure/test_identity.py", WORD, "be2e2bb6"): "A unit of time.",
     Secret("tests/infrastructure/test_pruning.py", WORD, "ee977806"): "One letter.",
