@@ -47,8 +47,8 @@ EXPLANATIONS: Final[dict[str, Explanation]] = {
         "Use another email, or first change the email of that user.",
     ),
     "precondition-failed": Explanation(
-        "The user is not in the state that If-Match or If-None-Match requires. Most likely "
-        "somebody changed the user after you read it. Nothing was stored.",
+        "The state of the user does not satisfy If-Match or If-None-Match. Usually somebody "
+        "changed the user after you read it. Nothing was stored.",
         "Get the user again, and repeat your change with the new ETag.",
     ),
     "content-too-large": Explanation(
