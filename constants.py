@@ -8,9 +8,9 @@ import aws_cdk as cdk
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_logs as logs
 
-from backend.api.bundling import HOST, LAMBDA_ARM64, Platform
 from backend.api.infrastructure import Domain
 from backend.api.stage import Throttle
+from backend.functions.bundling import HOST, LAMBDA_ARM64, Platform
 from backend.identity.infrastructure import Issuer
 from backend.monitoring.objectives import Objectives, Operators
 

@@ -12,6 +12,7 @@ from backend.database.infrastructure import Database
 from backend.identity.infrastructure import Identity
 from backend.monitoring.infrastructure import Monitoring
 from backend.rollout.infrastructure import Rollout
+from backend.users.dynamodb import layout
 from constants import Environment
 
 
@@ -107,22 +108,15 @@ class Backend(cdk.Stack):
             )
 
     def _permit_data_access(self, api: API, database: Database) -> None:
-        # Just what runtime/table.py calls; a transaction needs the permissions of its parts. Not
-        # table.grant(): where there is an index, it permits all that is on any index.
+        # Not table.grant(): where there is an index, it permits all that is on any index.
         iam.Grant.add_to_principal(
             grantee=api.function,
-            actions=[
-                "dynamodb:BatchGetItem",
-                "dynamodb:DeleteItem",
-                "dynamodb:GetItem",
-                "dynamodb:PutItem",
-                "dynamodb:Query",
-            ],
+            actions=list(layout.TABLE_ACTIONS),
             resource_arns=[database.table.table_arn],
         )
         iam.Grant.add_to_principal(
             grantee=api.function,
-            actions=["dynamodb:Query"],
+            actions=list(layout.STATUS_INDEX_ACTIONS),
             resource_arns=[database.status_index_arn],
         )
         if database.encryption_key:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from localcloud.hotswap import RUNTIME
+from tooling.install import ROOT
 from tooling.progress import say
 
 # What the logger adds to each line, and what the line of the request says already.
@@ -13,7 +13,7 @@ _BOILERPLATE: Final = {
     *("level", "location", "message", "timestamp", "service", "request_id"),
     "xray_trace_id",
 }
-_FRAME: Final = re.compile(r"(\w+\.py):(\d+) \S+")
+_FRAME: Final = re.compile(r"([\w/]+\.py):(\d+) \S+")
 _INDENT: Final = "  "
 # How a line begins that CloudWatch takes for metrics (the embedded metric format).
 _METRICS: Final = '{"_aws":'
@@ -99,7 +99,7 @@ def _source_line(frame: str) -> Iterator[str]:
     if not (found := _FRAME.fullmatch(frame)):
         return
     try:
-        lines = (RUNTIME / found[1]).read_text().splitlines()
+        lines = (ROOT / found[1]).read_text().splitlines()
     except OSError:
         return  # it is a package's, or being saved just now
     if int(found[2]) <= len(lines):

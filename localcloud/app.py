@@ -7,8 +7,8 @@ import aws_cdk as cdk
 
 import app
 import constants
-from backend.api.bundling import HOST
 from backend.component import Backend
+from backend.functions.bundling import HOST
 
 # An environment's record, but for what the local cloud can't do; README.md says what it is for.
 # tests/infrastructure/test_local_stand_in.py holds the template equal in all else.

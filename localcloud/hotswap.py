@@ -23,15 +23,18 @@ from tooling.install import PYTHON, ROOT
 from tooling.processes import Interruption
 from tooling.progress import Failure
 
-RUNTIME: Final = ROOT / "backend" / "api" / "runtime"
+# A change below these is nothing but another code of the function.
+CODE: Final = ("backend/api/runtime", "backend/users")
+_MODULE: Final = "backend.api.runtime.lambda_function"
 # Ships with the code, which serves it.
 DOCUMENT: Final = Path("docs", "openapi.json")
 
 # A process of its own, since the build may have been edited too.
 _BUILD: Final = f"""\
 import sys; sys.path.insert(0, {str(ROOT)!r})
-from backend.api import bundling
-print(bundling.build(bundling.RUNTIME, bundling.HOST).path)"""
+from backend.api.asset import ASSET
+from backend.functions import bundling
+print(bundling.build(ASSET, bundling.HOST).path)"""
 
 _DESCRIPTION: Final = "Hotswapped"
 _INVOKE_SECONDS: Final = 60
@@ -175,8 +178,9 @@ class Hotswap:
         variables = configuration.get("Environment", {}).get("Variables", {})
         try:
             done = subprocess.run(
-                [str(PYTHON), "-E", "-s", "-B", str(RUNTIME / "lambda_function.py")],
+                [str(PYTHON), "-E", "-s", "-B", "-m", _MODULE],
                 check=False,
+                cwd=ROOT,
                 capture_output=True,
                 text=True,
                 env={**self._environment(), **variables},

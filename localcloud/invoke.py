@@ -5,7 +5,6 @@ import importlib
 import json
 import os
 import re
-import sys
 from collections.abc import Collection
 from typing import Any
 from urllib.parse import unquote
@@ -15,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from localcloud import emulator
 from localcloud.events import event
-from localcloud.hotswap import RUNTIME, function_of_the_api, routes, the_cloud_answers
+from localcloud.hotswap import function_of_the_api, routes, the_cloud_answers
 from tooling.progress import failures_explained, say
 
 _DESCRIPTION = """\
@@ -41,8 +40,7 @@ def main() -> None:
         keys = {route["RouteKey"] for route in routes()}
         with the_cloud_answers():
             os.environ.update(_variables())
-    sys.path.insert(0, str(RUNTIME))
-    handler = importlib.import_module("lambda_function").handler
+    handler = importlib.import_module("backend.api.runtime.lambda_function").handler
     request = request_event(arguments.method, arguments.path, arguments.body, keys)
     response = handler(request, LambdaContext())
     say(json.dumps({name: response[name] for name in ("statusCode", "headers")}, indent=2))

@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from backend.api.bundling import shipped
+from backend.functions.bundling import Asset, shipped
 from localcloud.deployment import Deployment
 from localcloud.emulator import Emulator
-from localcloud.hotswap import DOCUMENT, RUNTIME, Hotswap, Outage
+from localcloud.hotswap import CODE, DOCUMENT, Hotswap, Outage
 from tooling.install import INPUTS, ROOT
 from tooling.processes import Interruption
 from tooling.progress import Failure, explain, say
 
 _FILES: Final = ("app.py", "cdk.json", "constants.py", str(DOCUMENT), *INPUTS)
-_FOLDER: Final = "backend"
+_CODE: Final = Asset(code=("backend",))
 
 
 class Watch:
@@ -40,8 +40,7 @@ class Watch:
 
 
 def _signatures() -> Iterator[tuple[Path, tuple[int, int]]]:
-    folder = ROOT / _FOLDER
-    for path in (*(ROOT / name for name in _FILES), *(folder / name for name in shipped(folder))):
+    for path in (ROOT / name for name in (*map(Path, _FILES), *shipped(_CODE, root=ROOT))):
         try:
             status = path.stat()
         except FileNotFoundError:
@@ -78,7 +77,10 @@ class LiveEdits:
             say(f"{_named(locked)}: start again, which installs what is locked now.")
             return
         started = time.monotonic()
-        is_code = all(path == DOCUMENT or (ROOT / path).is_relative_to(RUNTIME) for path in pending)
+        is_code = all(
+            path == DOCUMENT or any(path.is_relative_to(folder) for folder in CODE)
+            for path in pending
+        )
         if not is_code:
             say(f"{_named(pending)}: deploying")
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aws_cdk as cdk
 import boto3
 
-from backend.database.infrastructure import STATUS_INDEX, TIME_TO_LIVE
+from backend.users.dynamodb import layout
 from constants import ENVIRONMENTS, LOCAL, Environment
 from localcloud import emulator
 from operations import tables
@@ -141,8 +141,8 @@ def _settings(client: "DynamoDBClient", record: Environment, source: str) -> Set
     with tables.dynamodb_answers():
         tags = tables.tags(client, source)
     return Settings(
-        index=STATUS_INDEX,
-        time_to_live=TIME_TO_LIVE,
+        index=layout.STATUS_INDEX,
+        time_to_live=layout.TIME_TO_LIVE,
         point_in_time_recovery=record.point_in_time_recovery,
         deletion_protection=record.deletion_protection,
         encryption_key=record.encryption_key,

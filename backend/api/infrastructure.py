@@ -9,20 +9,20 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_certificatemanager as acm
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from backend.api import bundling, cors, routes, stage
-from backend.api.findings import accept_findings, accept_log_findings, accept_openness
+from backend.api import cors, stage
+from backend.api.asset import ASSET
+from backend.api.findings import accept_open_route, accept_preflight
+from backend.api.routes import ROUTES, Access
 from backend.api.stage import Throttle
+from backend.functions.bundling import Platform
+from backend.functions.findings import accept_log_findings, accept_synchronous_calls
+from backend.functions.function import Function
 
-# The version whose bytecode bundling.py makes.
-_PYTHON: Final = lambda_.Runtime.PYTHON_3_13
-# Above what the function may spend on DynamoDB (runtime/table.py), below the gateway's 30 s.
+# Above what the function may spend on DynamoDB (users/dynamodb/table.py), below the gateway's 30 s.
 _TIMEOUT: Final = cdk.Duration.seconds(20)
-# Lambda gives CPU by memory: 1,769 MB would be one whole processor.
 _MEMORY_MB: Final = 1024
 
 
@@ -62,7 +62,7 @@ class API(Construct):
         construct_id: str,
         *,
         table_name: str,
-        platform: bundling.Platform,
+        platform: Platform,
         tags: Mapping[str, str],
         issuer_url: str,
         audience: Sequence[str],
@@ -77,35 +77,42 @@ class API(Construct):
         log_removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        stack = cdk.Stack.of(self)
-        function_logs, access_logs = (
-            logs.LogGroup(
-                self,
-                construct_id,
-                log_group_name=name,
-                retention=log_retention,
-                removal_policy=log_removal_policy,
-            )
-            for construct_id, name in (("Logs", None), ("AccessLogs", stage.log_group_name(self)))
+        access_logs = logs.LogGroup(
+            self,
+            "AccessLogs",
+            log_group_name=stage.log_group_name(self),
+            retention=log_retention,
+            removal_policy=log_removal_policy,
         )
-        accept_log_findings(function_logs, access_logs)
-        self.function = self._function(
-            platform,
-            function_logs,
-            {
+        accept_log_findings(access_logs)
+        # A role for each table: a published version keeps its role, so while another table is
+        # adopted, the live version may still use its own.
+        is_adopted = not cdk.Token.is_unresolved(table_name)
+        self.function = Function(
+            self,
+            "Function",
+            asset=ASSET,
+            handler="backend.api.runtime.lambda_function.handler",
+            platform=platform,
+            description="Answers the calls of the user API",
+            environment={
                 "TABLE_NAME": table_name,
                 # Each partition has domain names of its own. And the region isn't spelled out: once
                 # the record names one, that would be a new version of the same function.
                 "DYNAMODB_ENDPOINT": f"https://dynamodb.{cdk.Aws.REGION}.{cdk.Aws.URL_SUFFIX}",
                 # Several deployments of one account are told apart by it.
-                "METRICS_NAMESPACE": stack.stack_name,
+                "METRICS_NAMESPACE": cdk.Stack.of(self).stack_name,
                 "LOG_LEVEL": log_level,
                 "DEBUG_SHARE": str(debug_share),
             },
+            memory_mb=_MEMORY_MB,
+            timeout=_TIMEOUT,
+            log_retention=log_retention,
+            log_removal_policy=log_removal_policy,
+            role_id=f"RoleFor-{table_name}" if is_adopted else "Role",
         )
-        self.alias = lambda_.Alias(
-            self, "Alias", alias_name="live", version=self.function.current_version
-        )
+        accept_synchronous_calls(self.function, "Only the gateway invokes it, and waits.")
+        self.alias = self.function.publish("live")
         authorizer = authorizers.HttpJwtAuthorizer(
             "Authorizer", issuer_url, jwt_audience=list(audience)
         )
@@ -115,58 +122,17 @@ class API(Construct):
         for key, value in tags.items():
             cdk.Tags.of(self.http_api).add(key, value)
         self.endpoint = f"https://{domain.name}" if domain else self.http_api.api_endpoint
-        open_paths = {**routes.OPEN, **(routes.DOCS if open_docs else {})}
-        added = self._add_routes(integration, open_paths)
+        opened = {Access.OPEN, Access.DOCS} if open_docs else {Access.OPEN}
+        added = self._add_routes(integration, opened)
         if cors_origins:
-            self._let_pages_ask_first(integration)
+            self._add_preflight_route(integration)
         stage.configure(
             self.http_api,
             access_logs=access_logs,
             throttle=throttle,
-            route_throttles=dict.fromkeys(routes.LISTS, list_throttle),
+            route_throttles={route.key: list_throttle for route in ROUTES if route.is_list},
             routes=added,
         )
-
-    def _function(
-        self,
-        platform: bundling.Platform,
-        log_group: logs.LogGroup,
-        environment: Mapping[str, str],
-    ) -> lambda_.Function:
-        # A role of our own: the one that the CDK makes may write every log of the account. And one
-        # for each table: a published version keeps its role, so while another table is adopted,
-        # the live version may still use its own.
-        table_name = environment["TABLE_NAME"]
-        is_adopted = not cdk.Token.is_unresolved(table_name)
-        role = iam.Role(
-            self,
-            f"RoleFor-{table_name}" if is_adopted else "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-        )
-        log_group.grant_write(role)
-        asset = bundling.build(bundling.RUNTIME, platform)
-        # The code is told to the CDK, and to Lambda, by the description: the place that it is
-        # uploaded to would be part of a version, too, and is spelled in another way once a record
-        # names its account. Lambda refuses a version that differs in nothing else.
-        lambda_.Function.classify_version_property("Code", locked=False)
-        function = lambda_.Function(
-            self,
-            "Function",
-            description=f"Answers the calls of the user API. Code: {asset.digest[:16]}",
-            runtime=_PYTHON,
-            architecture=lambda_.Architecture.custom(platform.architecture),
-            code=lambda_.Code.from_asset(str(asset.path), asset_hash=asset.digest),
-            handler="lambda_function.handler",
-            environment=environment,
-            memory_size=_MEMORY_MB,
-            timeout=_TIMEOUT,
-            # Lambda's own, which costs the code nothing and needs no SDK.
-            tracing=lambda_.Tracing.ACTIVE,
-            log_group=log_group,
-            role=role,
-        )
-        accept_findings(function, role)
-        return function
 
     def _domain_name(self, domain: Domain) -> apigateway.DomainName:
         certificate = acm.Certificate.from_certificate_arn(
@@ -205,25 +171,25 @@ class API(Construct):
         )
 
     def _add_routes(
-        self, integration: apigateway.HttpRouteIntegration, open_paths: Mapping[str, str]
+        self, integration: apigateway.HttpRouteIntegration, opened: set[Access]
     ) -> Mapping[str, apigateway.HttpRoute]:
-        """Returns them by their keys, such as "GET /users"."""
+        """Add the routes, and return them by their keys, such as "GET /users"."""
         added = {}
-        for path, methods in routes.ROUTES.items():
-            for method in methods:
-                [route] = self.http_api.add_routes(
-                    path=path,
-                    methods=[method],
-                    integration=integration,
-                    authorizer=apigateway.HttpNoneAuthorizer() if path in open_paths else None,
-                    authorization_scopes=None if path in open_paths else [routes.scope_for(method)],
-                )
-                if path in open_paths:
-                    accept_openness(route, open_paths[path])
-                added[f"{method.value} {path}"] = route
+        for route in ROUTES:
+            is_open = route.access in opened
+            [made] = self.http_api.add_routes(
+                path=route.path,
+                methods=[apigateway.HttpMethod[route.method]],
+                integration=integration,
+                authorizer=apigateway.HttpNoneAuthorizer() if is_open else None,
+                authorization_scopes=None if is_open else [route.scope],
+            )
+            if is_open:
+                accept_open_route(made, route.access)
+            added[route.key] = made
         return added
 
-    def _let_pages_ask_first(self, integration: apigateway.HttpRouteIntegration) -> None:
+    def _add_preflight_route(self, integration: apigateway.HttpRouteIntegration) -> None:
         """Open a route for preflights, which carry no token: else the default route takes them.
 
         https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
@@ -234,6 +200,4 @@ class API(Construct):
             integration=integration,
             authorizer=apigateway.HttpNoneAuthorizer(),
         )
-        accept_openness(
-            route, "Preflights carry no token. The gateway answers those that it knows."
-        )
+        accept_preflight(route)

@@ -1,7 +1,5 @@
 """The table that holds the users, and its backups."""
 
-from typing import Final
-
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
@@ -9,12 +7,7 @@ from constructs import Construct
 
 from backend.database.backups import Backups
 from backend.findings import accept
-
-# These are said again where they are used, in the function's code (backend/api/runtime/items.py):
-# what ships knows nothing of what deploys it. Tests hold the two together.
-STATUS_INDEX: Final = "status"
-_STATUS_INDEX_KEY: Final = "status_shard"
-TIME_TO_LIVE: Final = "expires_at"
+from backend.users.dynamodb import layout
 
 
 class Database(Construct):
@@ -62,8 +55,8 @@ class Database(Construct):
                 deletion_protection=deletion_protection,
                 point_in_time_recovery=point_in_time_recovery,
             )
-        self.status_index_name = STATUS_INDEX
-        self.status_index_arn = f"{self.table.table_arn}/index/{STATUS_INDEX}"
+        self.status_index_name = layout.STATUS_INDEX
+        self.status_index_arn = f"{self.table.table_arn}/index/{layout.STATUS_INDEX}"
         if backup_retention:
             Backups(self, "Backups", table_arn=self.table.table_arn, retention=backup_retention)
 
@@ -80,20 +73,20 @@ class Database(Construct):
         table = dynamodb.TableV2(
             self,
             "Table",
-            partition_key=_string("pk"),
-            sort_key=_string("sk"),
+            partition_key=_string(layout.PK),
+            sort_key=_string(layout.SK),
             global_secondary_indexes=[
                 dynamodb.GlobalSecondaryIndexPropsV2(
-                    index_name=STATUS_INDEX,
-                    partition_key=_string(_STATUS_INDEX_KEY),
-                    sort_key=_string("sk"),
+                    index_name=layout.STATUS_INDEX,
+                    partition_key=_string(layout.STATUS_INDEX_PK),
+                    sort_key=_string(layout.SK),
                     # So that only a change of the status is written to it, too.
                     projection_type=dynamodb.ProjectionType.KEYS_ONLY,
                     max_read_request_units=max_read_units,
                     max_write_request_units=max_write_units,
                 )
             ],
-            time_to_live_attribute=TIME_TO_LIVE,
+            time_to_live_attribute=layout.TIME_TO_LIVE,
             billing=dynamodb.Billing.on_demand(
                 max_read_request_units=max_read_units, max_write_request_units=max_write_units
             ),

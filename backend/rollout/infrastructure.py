@@ -1,24 +1,22 @@
 """New code gets its traffic little by little, and loses it when alarms say so."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from backend.api import bundling
 from backend.api.infrastructure import API
+from backend.functions.bundling import LAMBDA_ARM64, Asset
+from backend.functions.function import Function
 from backend.monitoring.objectives import Objectives
 from backend.rollout.findings import accept_findings
 from backend.rollout.slowness import slow_version_alarm
 
-RUNTIME: Final = Path(__file__).with_name("runtime")
 # A ceiling: each of its calls may take as long as the client waits (runtime/hook.py), and there is
 # time left to clean up and to report. A hook that works takes seconds.
 _TIMEOUT: Final = cdk.Duration.minutes(8)
@@ -51,10 +49,7 @@ class Rollout(Construct):
         log_removal_policy: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = logs.LogGroup(
-            self, "Logs", retention=log_retention, removal_policy=log_removal_policy
-        )
-        hook = self._hook(api, log_group)
+        hook = self._hook(api, log_retention, log_removal_policy)
         slow = slow_version_alarm(self, alias=api.alias, objectives=objectives, runbook=runbook)
         group = codedeploy.LambdaDeploymentGroup(
             self,
@@ -72,38 +67,35 @@ class Rollout(Construct):
         )
         # All of it: the permission to invoke the hook, too, which nothing else waits for.
         api.alias.node.add_dependency(group)
-        accept_findings(hook, log_group, group)
+        accept_findings(hook, group)
 
-    def _hook(self, api: API, log_group: logs.LogGroup) -> lambda_.Function:
-        # As for the API's function: the role that the CDK makes may write every log.
-        role = iam.Role(self, "HookRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log_group.grant_write(role)
-        versions = f"{api.function.function_arn}:*"
-        # Not the new version alone: it is made seconds before it is called, and a permission may
-        # take longer than that to be known everywhere. This one is the same for all versions.
-        # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
-        iam.Grant.add_to_principal(
-            grantee=role,
-            actions=["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
-            resource_arns=[versions],
-        )
-        asset = bundling.build_plain(RUNTIME)
-        return lambda_.Function(
+    def _hook(
+        self, api: API, log_retention: logs.RetentionDays, log_removal_policy: cdk.RemovalPolicy
+    ) -> Function:
+        hook = Function(
             self,
             "Hook",
+            asset=Asset(code=("backend/rollout/runtime",)),
+            handler="backend.rollout.runtime.hook.handler",
+            platform=LAMBDA_ARM64,
             description="Tries new code before it gets traffic",
-            runtime=lambda_.Runtime.PYTHON_3_13,
-            architecture=lambda_.Architecture.ARM_64,
-            code=lambda_.Code.from_asset(str(asset.path), asset_hash=asset.digest),
-            handler="hook.handler",
             environment={
                 "NEW_VERSION": api.function.current_version.function_arn,
                 # Not the alias's own ARN: the alias waits for the hook.
                 "LIVE_ALIAS": f"{api.function.function_arn}:{api.alias.alias_name}",
             },
-            memory_size=_MEMORY_MB,
+            memory_mb=_MEMORY_MB,
             timeout=_TIMEOUT,
-            tracing=lambda_.Tracing.ACTIVE,
-            log_group=log_group,
-            role=role,
+            log_retention=log_retention,
+            log_removal_policy=log_removal_policy,
+            role_id="HookRole",
         )
+        # Not the new version alone: it is made seconds before it is called, and a permission may
+        # take longer than that to be known everywhere. This one is the same for all versions.
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+        iam.Grant.add_to_principal(
+            grantee=hook,
+            actions=["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
+            resource_arns=[f"{api.function.function_arn}:*"],
+        )
+        return hook

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-import items
+from backend.users.dynamodb import items
 from benchmarks.growth import calls, hot, lists
 from benchmarks.growth.population import COUNTS, user, username
 from benchmarks.growth.units import prices, size

@@ -12,15 +12,15 @@ from typing import Any, Final, NamedTuple
 
 import boto3
 
-import items
+from backend.users.dynamodb import items
+from backend.users.dynamodb.repository import DynamoDBUserRepository
+from backend.users.models import User
+from backend.users.repository import IdempotencyKey, Listing
 from benchmarks.growth.meter import Cost, Meter
 from benchmarks.growth.population import COUNTS, populated, user, username
 from benchmarks.growth.units import Units, read, transacted, written
-from dynamodb import DynamoDBUsers
-from models import User
 from tests.dynamodb_local import create_table
 from tooling.progress import Failure, step
-from users import Attempt, Listing
 
 PAGE: Final = 25
 ROUNDS: Final = 300
@@ -55,7 +55,7 @@ class Measured(NamedTuple):
 class _Subject:
     """A table with its users, and the calls on it."""
 
-    def __init__(self, meter: Meter, users: DynamoDBUsers, count: int) -> None:
+    def __init__(self, meter: Meter, users: DynamoDBUserRepository, count: int) -> None:
         self.meter = meter
         self._users = users
         self._count = count
@@ -82,7 +82,7 @@ class _Subject:
 
     def _create(self) -> None:
         name = f"new-{uuid.uuid4()}"
-        self._users.create(user(name), Attempt(name, "0" * 64))
+        self._users.create(user(name), IdempotencyKey(name, "0" * 64))
 
     def _changed(self, before: User) -> User:
         self._changes += 1
@@ -97,7 +97,7 @@ def formulas() -> dict[str, Units]:
     record = items.idempotency_item(
         "0" * 64, items.IdempotencyRecord("0" * 64, one), expires_at=1_800_000_000
     )
-    entry = {name: item[name] for name in ("pk", "sk", items.STATUS_INDEX_KEY)}
+    entry = {name: item[name] for name in ("pk", "sk", "status_shard")}
     share = (PAGE + 1) / items.SHARDS
     asked = math.ceil(share + 2 * math.sqrt(share))
     return {

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import items
+from backend.users.dynamodb import items
 from benchmarks.growth.calls import PAGE
 from benchmarks.growth.population import user, username
 from benchmarks.growth.units import Units, read, size, transacted, written

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-import items
+from backend.users.dynamodb import items
+from backend.users.dynamodb.repository import DynamoDBUserRepository
+from backend.users.repository import Listing
 from benchmarks.growth.calls import PAGE
 from benchmarks.growth.population import RARE, populated, user, username
-from dynamodb import DynamoDBUsers
 from tooling.progress import Failure, step
-from users import Listing
 
 REPEATS: Final = 40
 _COMING_AND_GOING: Final = 500
@@ -41,7 +41,7 @@ def pages(count: int) -> Iterator[str]:
         yield f"| {count:,} | one email | - | 1 | {meter.cost} |"
 
 
-def _before_last_page(users: DynamoDBUsers, listing: Listing, count: int) -> str:
+def _before_last_page(users: DynamoDBUserRepository, listing: Listing, count: int) -> str:
     """Who comes right before the last page: found from the end, as a walk would take long."""
     step_back = PAGE * (RARE if listing.status == "suspended" else 1)
     tail = listing._replace(limit=2 * PAGE, after=username(max(0, count - step_back - 1)))

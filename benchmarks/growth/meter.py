@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from client import Client, Document, Observe, Request
-from deadline import Deadline
+from backend.users.dynamodb.client import Client, Document, Observe, Request
+from backend.users.dynamodb.deadline import Deadline
 
 _WRITE: Final = "TransactWriteItems"
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-import items
+from backend.users.dynamodb import items
+from backend.users.dynamodb.repository import DynamoDBUserRepository
+from backend.users.dynamodb.table import Table
+from backend.users.models import User
 from benchmarks.growth.meter import Meter
-from dynamodb import DynamoDBUsers
-from models import User
-from table import Table
 from tests.dynamodb_local import create_table
 from tooling.progress import step
 
@@ -25,7 +25,7 @@ RARE: Final = 500  # one in so many is suspended
 
 
 @contextmanager
-def populated(count: int) -> Iterator[tuple[Meter, DynamoDBUsers]]:
+def populated(count: int) -> Iterator[tuple[Meter, DynamoDBUserRepository]]:
     """A client of its own, and so many users in a table of their own."""
     sdk = boto3.client("dynamodb")
     name = f"users-{uuid.uuid4()}"
@@ -33,7 +33,7 @@ def populated(count: int) -> Iterator[tuple[Meter, DynamoDBUsers]]:
     with step(f"{count:,} users"):
         _fill(sdk, name, count)
     meter = Meter(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
-    yield meter, DynamoDBUsers(Table(meter, name, deadline_seconds=60))
+    yield meter, DynamoDBUserRepository(Table(meter, name, deadline_seconds=60))
     meter.close()
     sdk.delete_table(TableName=name)
     sdk.close()

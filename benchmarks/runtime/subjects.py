@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from backend.api.bundling import HOST, RUNTIME, build
+from backend.api.asset import ASSET
+from backend.functions.bundling import HOST, build
 from tooling.install import LOCAL, ROOT, install_group
 from tooling.progress import Failure
 
@@ -101,7 +102,7 @@ def make(subject: Subject, folder: Path, root_certificate: str) -> Asset:
     each subject trusts the stub of DynamoDB, and reads as many authorities as it would.
     """
     # What the CDK CLI gets of ours is an archive already, and it uploads those as they are.
-    archive = _pack_peer(subject, folder) if subject.peer else build(RUNTIME, HOST).path
+    archive = _pack_peer(subject, folder) if subject.peer else build(ASSET, HOST).path
     root = folder / subject.name
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(root)  # the files' times are now

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from backend.api.bundling import RUNTIME
 from tests.compatibility.function import Function, started
 from tests.compatibility.meeting import Case, Meeting, cases, of_a_later_release
 from tests.compatibility.written import Written, put, write
 from tests.dynamodb_local import create_table, make_client
+from tooling.install import ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -38,7 +38,7 @@ def run(dynamodb_local: str) -> Iterator[Callable[[Path], Function]]:
 @pytest.fixture(scope="session")
 def present(run: Callable[[Path], Function]) -> Function:
     """The function with this checkout's code."""
-    return run(RUNTIME)
+    return run(ROOT)
 
 
 @pytest.fixture(scope="session")

@@ -4,16 +4,17 @@ python -m tests.compatibility.release NUMBER
 """
 
 import argparse
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import Final
 
-from backend.api.bundling import RUNTIME, shipped
+from backend.api.asset import ASSET
+from backend.functions.bundling import shipped
 from tests.compatibility.function import started
 from tests.compatibility.releases import FOLDER, Release, all_releases
 from tests.compatibility.written import Written, write
+from tests.dynamodb_local import create_table, make_client, started_engine
 from tooling.install import ROOT
 
 _TABLE_NAME: Final = "users"
@@ -36,7 +37,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=FOLDER.parent) as made:
         made_items = Path(made) / release.items.name
         made_items.write_text(written.text(), "utf-8")
-        archive(RUNTIME, Path(made) / release.code.name)
+        archive(Path(made) / release.code.name)
         release.items.parent.mkdir()
         for path in Path(made).iterdir():
             path.rename(release.items.parent / path.name)
@@ -47,25 +48,22 @@ def main() -> None:
     )
 
 
-def archive(code: Path, path: Path) -> None:
-    """Write the code's modules, as they are, into an archive; the same modules give the same."""
+def archive(path: Path) -> None:
+    """Write the function's modules into an archive; the same modules give the same bytes."""
     # Not compressed: that would depend on the version of zlib, and git does it anyway.
     with zipfile.ZipFile(path, "w") as opened:
-        for module in (path for path in shipped(code) if path.suffix == ".py"):
+        for module in (path for path in shipped(ASSET) if path.suffix == ".py"):
             entry = zipfile.ZipInfo(module.as_posix())
             entry.create_system = 3  # Unix, on whichever system it was made
             entry.external_attr = 0o100644 << 16
-            opened.writestr(entry, (code / module).read_bytes())
+            opened.writestr(entry, (ROOT / module).read_bytes())
 
 
 def _written_now() -> Written:
-    sys.path.insert(0, str(RUNTIME))  # for the names of the table's keys
-    from tests.dynamodb_local import create_table, make_client, started_engine  # noqa: PLC0415
-
     with started_engine() as endpoint:
         client = make_client(endpoint)
         create_table(client, _TABLE_NAME)
-        with started(RUNTIME, endpoint, _TABLE_NAME) as function:
+        with started(ROOT, endpoint, _TABLE_NAME) as function:
             return write(function, client, _TABLE_NAME)
 
 

@@ -1,6 +1,6 @@
 """Runs a function's code: each line of the input is an event, each line of the output its answer.
 
-python -I serve.py CODE   CODE: the folder, or the archive, that holds lambda_function.py
+python -I serve.py CODE   CODE: the folder, or the archive, that holds the function's code
 """
 
 import importlib
@@ -14,6 +14,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 sys.path.insert(0, sys.argv[1])
-handler = importlib.import_module("lambda_function").handler
+try:
+    module = importlib.import_module("backend.api.runtime.lambda_function")
+except ModuleNotFoundError as error:
+    if error.name != "backend":
+        raise
+    module = importlib.import_module("lambda_function")  # release 1 has no packages
 for event in sys.stdin:
-    print(json.dumps(handler(json.loads(event), LambdaContext())), file=answers, flush=True)
+    print(json.dumps(module.handler(json.loads(event), LambdaContext())), file=answers, flush=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.api.bundling import RUNTIME
-from items import SHARDS, user_partition
-from schema import WRITABLE
+from backend.api.asset import ASSET
+from backend.functions.bundling import shipped
+from backend.users.dynamodb.items import SHARDS, user_partition
+from backend.users.schema import WRITABLE
 from tests.compatibility import release
 from tests.compatibility.releases import all_releases
 from tests.compatibility.written import Written
@@ -64,7 +65,8 @@ def test_a_release_is_not_made_again(
 
 def test_the_same_code_makes_the_same_archive(tmp_path: Path) -> None:
     for name in ("one.zip", "two.zip"):
-        release.archive(RUNTIME, tmp_path / name)
+        release.archive(tmp_path / name)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
-        assert sorted(archive.namelist()) == sorted(path.name for path in RUNTIME.glob("*.py"))
+        modules = [str(path) for path in shipped(ASSET) if path.suffix == ".py"]
+        assert archive.namelist() == modules

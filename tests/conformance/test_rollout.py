@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-import hook
+from backend.rollout.runtime import hook
 from localcloud.hotswap import function_of_the_api
 from tests.aws_stubs import codedeploy
 from tests.conformance import table as tables

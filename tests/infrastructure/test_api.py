@@ -9,11 +9,11 @@ import botocore.session
 import pytest
 from aws_cdk.assertions import Match, Template
 
-import settings
-import table
-from backend.api.bundling import HOST, PYTHON_VERSION, Asset
 from backend.api.infrastructure import Domain
+from backend.api.runtime import settings
 from backend.component import Backend
+from backend.functions.bundling import HOST, PYTHON_VERSION, Archive
+from backend.users.dynamodb import table
 from constants import LOCAL
 from localcloud.emulator import API_ID
 from tests.infrastructure.functions import api_function, function_properties
@@ -102,7 +102,7 @@ def test_the_functions_configuration_names_its_code(
 ) -> None:
     """So that other code is another configuration, and with it another version."""
     properties = _function(templates[name])
-    asset = Asset(assemblies[name] / f"asset.{properties['Code']['S3Key']}")
+    asset = Archive(assemblies[name] / f"asset.{properties['Code']['S3Key']}")
     assert properties["Description"].endswith(f" {asset.digest[:16]}")
 
 
@@ -122,7 +122,7 @@ def test_the_function_runs_on_what_it_was_built_for(
         FUNCTION,
         {
             "Architectures": [architecture],
-            "Handler": "lambda_function.handler",
+            "Handler": "backend.api.runtime.lambda_function.handler",
             "Runtime": "python{}.{}".format(*PYTHON_VERSION),
         },
     )

@@ -12,10 +12,18 @@ from types import CodeType
 
 import pytest
 
-from backend.api import bundling, pruning
-from backend.api.bundling import HOST, LAMBDA_ARM64, RUNTIME, Asset, Platform
+from backend.api.asset import ASSET
+from backend.functions import bundling, pruning
+from backend.functions.bundling import HOST, LAMBDA_ARM64, Archive, Asset, Platform
 from tooling.install import ROOT
 
+# A function without packages, so that a build takes no time.
+SMALL = Asset(
+    code=("backend/users", "backend/api/routes.py"),
+    files={"served/page.txt.gz": bundling.File("docs/page.txt", "write it")},
+)
+ERRORS = Path("backend", "users", "errors.py")
+RUNTIME = Path("backend", "api", "runtime")
 UNCHECKED_HASH = 0b01
 MEGABYTE = 1_000_000
 # By linters, tests, coverage, notebooks, Python, environments, Finder, editors, patch, and people.
@@ -34,8 +42,8 @@ LEFT_BEHIND = [
     "models.py~",
     "#models.py#",
     "models.py.orig",
-    "pages/.docs.html.swp",
-    "pages/docs.html~",
+    "static/.docs.html.swp",
+    "static/docs.html~",
     "notes.html",
 ]
 
@@ -48,77 +56,63 @@ def offline(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=[LAMBDA_ARM64, HOST], ids=["lambda", "host"])
-def asset(request: pytest.FixtureRequest, offline: None, tmp_path: Path) -> Path:
-    """The asset's files, as Lambda unpacks them."""
-    return _unpack(bundling.build(RUNTIME, request.param), tmp_path)
+def unpacked(request: pytest.FixtureRequest, offline: None, tmp_path: Path) -> Path:
+    """The archive's files, as Lambda unpacks them."""
+    return _unpack(bundling.build(ASSET, request.param), tmp_path)
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """A copy of the function's code, to change."""
-    copy = tmp_path / "runtime"
-    shutil.copytree(RUNTIME, copy, ignore=shutil.ignore_patterns("__pycache__"))
+def root(tmp_path: Path) -> Path:
+    """A repository with what SMALL ships, to change."""
+    copy = tmp_path / "repository"
+    for path in bundling.shipped(SMALL):
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, copy / path)
+    (copy / "docs").mkdir()
+    (copy / "docs" / "page.txt").write_text("a page")
     return copy
 
 
-@pytest.fixture
-def cache(offline: None, tmp_path: Path) -> Path:
-    """A cache of the test's own, with the dependencies that the checkout has."""
-    dependencies = bundling.fetch_dependencies(RUNTIME, HOST)
-    (folder := tmp_path / "cache").mkdir()
-    (folder / dependencies.name).hardlink_to(dependencies)
-    return folder
+def build(root: Path, asset: Asset = SMALL) -> Archive:
+    return bundling.build(asset, HOST, root=root, cache=root.parent / "cache")
 
 
-def test_the_asset_holds_the_code_as_it_is(asset: Path) -> None:
-    modules = sorted(RUNTIME.glob("*.py"))
-    assert "lambda_function.py" in {module.name for module in modules}
-    for module in modules:
-        assert (asset / module.name).read_bytes() == module.read_bytes()
+def test_the_archive_holds_the_code_at_its_place_and_as_it_is(unpacked: Path) -> None:
+    code = bundling.shipped(ASSET)
+    assert {RUNTIME / "lambda_function.py", ERRORS, Path("backend/__init__.py")} <= set(code)
+    assert not [path for path in code if path.name == "infrastructure.py"]
+    for path in code:
+        assert (unpacked / path).read_bytes() == (ROOT / path).read_bytes()
 
 
 def test_everything_that_is_committed_ships() -> None:
+    folders = ("backend/users", str(RUNTIME))
     listed = subprocess.run(
-        ["git", "ls-files", "-z"],  # noqa: S607
+        ["git", "ls-files", "-z", *folders],  # noqa: S607
         check=True,
         capture_output=True,
         text=True,
-        cwd=RUNTIME,
+        cwd=ROOT,
     )
     committed = {name for name in listed.stdout.split("\0") if name}
-    assert {str(path) for path in bundling.shipped(RUNTIME)} == committed - {"requirements.txt"}
+    shipped = {str(path) for path in bundling.shipped(Asset(code=folders))}
+    assert shipped - {"backend/__init__.py", "backend/api/__init__.py"} == (
+        committed - {ASSET.requirements}
+    )
 
 
-def test_what_tools_leave_behind_does_not_ship(source: Path, cache: Path) -> None:
-    before = bundling.build(source, HOST, cache=cache)
+def test_what_tools_leave_behind_does_not_ship(root: Path) -> None:
+    before = build(root)
     for name in LEFT_BEHIND:
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_text("left = True\n")
-    assert bundling.shipped(source) == bundling.shipped(RUNTIME)
-    assert bundling.build(source, HOST, cache=cache) == before
+        path = root / "backend" / "users" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("left = True\n")
+    assert bundling.shipped(SMALL, root=root) == bundling.shipped(SMALL)
+    assert build(root) == before
 
 
-def test_a_package_among_the_modules_ships(source: Path) -> None:
-    (source / "rules").mkdir()
-    (source / "rules" / "__init__.py").touch()
-    assert Path("rules", "__init__.py") in bundling.shipped(source)
-
-
-def test_code_without_packages_ships_as_it_is(tmp_path: Path) -> None:
-    (source := tmp_path / "runtime").mkdir()
-    for name in ("hook.py", *LEFT_BEHIND):
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_text("left = True\n")
-    asset = bundling.build_plain(source, cache=tmp_path)
-    with zipfile.ZipFile(asset.path) as archive:
-        assert archive.namelist() == ["hook.py"]
-        assert archive.read("hook.py") == b"left = True\n"
-    (source / "hook.py").write_text("# another\n")
-    assert bundling.build_plain(source, cache=tmp_path).digest != asset.digest
-
-
-def test_the_asset_holds_what_renders_the_document_and_its_licence(asset: Path) -> None:
-    shipped = asset / "pages" / "swagger-ui"
+def test_the_archive_holds_what_renders_the_document_and_its_licence(unpacked: Path) -> None:
+    shipped = unpacked / RUNTIME / "static" / "swagger-ui"
     renderer = ROOT / "node_modules" / "swagger-ui-dist"
     assert sorted(path.name for path in shipped.iterdir()) == [
         "LICENSE",
@@ -133,75 +127,43 @@ def test_the_asset_holds_what_renders_the_document_and_its_licence(asset: Path) 
         assert original == (gzip.decompress(content) if path.suffix == ".gz" else content)
 
 
-def test_the_asset_holds_the_committed_document(asset: Path) -> None:
-    document = gzip.decompress((asset / "pages" / "openapi.json.gz").read_bytes())
+def test_the_archive_holds_the_committed_document(unpacked: Path) -> None:
+    static = unpacked / RUNTIME / "static"
+    document = gzip.decompress((static / "openapi.json.gz").read_bytes())
     assert document == (ROOT / "docs" / "openapi.json").read_bytes()
-    assert not (asset / "pages" / "openapi.json").exists()
+    assert not (static / "openapi.json").exists()
 
 
-def test_another_document_is_another_asset_with_the_same_dependencies(
-    source: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = bundling.build(source, HOST, cache=cache)
-    (changed := tmp_path / "openapi.json").write_text("{}")
-    monkeypatch.setattr(bundling, "_DOCUMENT", changed)
-    after = bundling.build(source, HOST, cache=cache)
+def test_another_file_is_another_archive(root: Path) -> None:
+    before = build(root)
+    (root / "docs" / "page.txt").write_text("another page")
+    after = build(root)
     assert before.digest != after.digest
     with zipfile.ZipFile(after.path) as archive:
-        assert gzip.decompress(archive.read("pages/openapi.json.gz")) == b"{}"
-    assert len(list(cache.glob("dependencies-*"))) == 1
+        assert gzip.decompress(archive.read("served/page.txt.gz")) == b"another page"
 
 
-def test_another_renderer_is_another_asset(
-    source: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = bundling.build(source, HOST, cache=cache)
-    changed = tmp_path / "renderer"
-    shutil.copytree(bundling._RENDERER, changed)
-    (changed / "swagger-ui.css").write_text("/* changed */")
-    monkeypatch.setattr(bundling, "_RENDERER", changed)
-    # Archived with the packages, which take their time and aren't what this is about.
-    monkeypatch.setattr(
-        bundling, "_install", lambda _requirements, _platform, folder: folder.mkdir()
-    )
-    monkeypatch.setattr(pruning, "prune", lambda _folder: None)
-    after = bundling.build(source, HOST, cache=cache)
-    assert before.digest != after.digest
-    with zipfile.ZipFile(after.path) as archive:
-        style = archive.read("pages/swagger-ui/swagger-ui.css.gz")
-    assert gzip.decompress(style) == b"/* changed */"
+def test_what_is_missing_is_said_with_its_remedy(root: Path) -> None:
+    (root / "docs" / "page.txt").unlink()
+    with pytest.raises(RuntimeError, match=r"^docs/page\.txt is missing: write it\.$"):
+        build(root)
 
 
-@pytest.mark.parametrize(
-    ("missing", "path", "remedy"),
-    [
-        ("_RENDERER", "node_modules/nothing", "./scripts/run installs it"),
-        ("_DOCUMENT", "docs/nothing", "./scripts/openapi writes it"),
-    ],
-)
-def test_what_is_missing_is_said_with_its_remedy(
-    missing: str, path: str, remedy: str, source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bundling, missing, ROOT / path)
-    with pytest.raises(RuntimeError, match=rf"^{path}\S* is missing: {remedy}\.$"):
-        bundling.build(source, HOST, cache=cache)
-
-
-def test_the_asset_holds_no_tests_and_each_package_once(asset: Path) -> None:
+def test_the_archive_holds_no_tests_and_each_package_once(unpacked: Path) -> None:
     for pattern in ("test", "tests", "test_*.py", "*_test.py", "conftest.py"):
-        assert not list(asset.rglob(pattern))
-    assert [path.relative_to(asset) for path in asset.rglob("botocore")] == [Path("botocore")]
-    assert not (asset / "boto3").exists()
-    packages = [path.name.split("-")[0] for path in asset.glob("*.dist-info")]
+        assert not list(unpacked.rglob(pattern))
+    assert [path.relative_to(unpacked) for path in unpacked.rglob("botocore")] == [Path("botocore")]
+    assert not (unpacked / "boto3").exists()
+    packages = [path.name.split("-")[0] for path in unpacked.glob("*.dist-info")]
     assert len(packages) == len(set(packages))
 
 
-def test_the_asset_holds_the_names_of_time_zones(asset: Path) -> None:
-    assert "Europe/Berlin" in (asset / "tzdata" / "zones").read_text().split()
+def test_the_archive_holds_the_names_of_time_zones(unpacked: Path) -> None:
+    assert "Europe/Berlin" in (unpacked / "tzdata" / "zones").read_text().split()
 
 
-def test_bytecode_is_loaded_without_a_look_at_its_source(asset: Path) -> None:
-    sources = [path for path in asset.rglob("*.py") if ".dist-info/" not in str(path)]
+def test_bytecode_is_loaded_without_a_look_at_its_source(unpacked: Path) -> None:
+    sources = [path for path in unpacked.rglob("*.py") if ".dist-info/" not in str(path)]
     assert len(sources) > 100
     for path in sources:
         bytecode = Path(importlib.util.cache_from_source(str(path))).read_bytes()
@@ -210,34 +172,34 @@ def test_bytecode_is_loaded_without_a_look_at_its_source(asset: Path) -> None:
         assert bytecode[8:16] == importlib.util.source_hash(path.read_bytes())
         code = marshal.loads(bytecode[16:])  # noqa: S302 this project's build made it
         assert isinstance(code, CodeType)
-        assert code.co_filename == f"/var/task/{path.relative_to(asset).as_posix()}"
+        assert code.co_filename == f"/var/task/{path.relative_to(unpacked).as_posix()}"
 
 
 @pytest.mark.parametrize("architecture", ["aarch64", "x86_64"])
 def test_of_a_native_package_it_takes_the_wheel_for_the_platform(
-    architecture: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    architecture: str, root: Path, tmp_path: Path
 ) -> None:
-    # None ships today; what the package is doesn't matter, so nothing of it is pruned.
-    monkeypatch.setattr(pruning, "prune", lambda _: None)
+    # None ships today.
     wheels = [_make_wheel(tmp_path, name) for name in ("aarch64", "x86_64")]
     hashes = " ".join(
         f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}" for wheel in wheels
     )
-    (source / "requirements.txt").write_text(
-        f"--no-index\n--find-links {tmp_path.as_uri()}\nnative==1 {hashes}\n"
-    )
+    native = _requiring(root, f"--no-index\n--find-links {tmp_path.as_uri()}\nnative==1 {hashes}")
     platform = Platform(architecture, f"{architecture}-manylinux_2_28")
-    with zipfile.ZipFile(bundling.fetch_dependencies(source, platform, cache=tmp_path)) as archive:
+    packages = bundling.build_packages(native, platform, root=root, cache=tmp_path)
+    assert packages
+    with zipfile.ZipFile(packages) as archive:
         assert archive.read("native.so").decode() == architecture
 
 
-def test_the_asset_for_this_machine_starts_on_it(tmp_path: Path) -> None:
-    # Without site-packages: what it imports is in the asset.
-    program = "import sys; sys.path.insert(0, sys.argv[1]); import lambda_function as function; "
+def test_the_archive_for_this_machine_starts_on_it(tmp_path: Path) -> None:
+    # Without site-packages: what it imports is in the archive.
+    program = "import sys; sys.path.insert(0, sys.argv[1]); "
+    program += "from backend.api.runtime import lambda_function as function; "
     program += "print(function.__file__, callable(function.handler))"
-    asset = _unpack(bundling.build(RUNTIME, HOST), tmp_path)
+    unpacked = _unpack(bundling.build(ASSET, HOST), tmp_path)
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", program, str(asset)],
+        [sys.executable, "-I", "-S", "-B", "-c", program, str(unpacked)],
         check=False,
         capture_output=True,
         text=True,
@@ -252,74 +214,65 @@ def test_the_asset_for_this_machine_starts_on_it(tmp_path: Path) -> None:
             "DYNAMODB_ENDPOINT": "https://dynamodb.eu-west-1.amazonaws.com",
         },
     )
-    assert done.stdout.split() == [str(asset / "lambda_function.py"), "True"], done.stderr
+    module = unpacked / RUNTIME / "lambda_function.py"
+    assert done.stdout.split() == [str(module), "True"], done.stderr
 
 
 @pytest.mark.parametrize("platform", [LAMBDA_ARM64, HOST], ids=["lambda", "host"])
-def test_the_same_code_elsewhere_and_later_is_the_same_asset(
-    platform: Platform, source: Path, tmp_path: Path
+def test_the_same_code_elsewhere_and_later_is_the_same_archive(
+    platform: Platform, tmp_path: Path
 ) -> None:
-    for path in source.rglob("*.py"):
-        os.utime(path, (0, 0))
     # From nothing, in another process, whose sets have another order and which has imported less.
     program = (
-        "import sys; from pathlib import Path; from backend.api import bundling as b; "
-        "source, cache = map(Path, sys.argv[1:3]); "
-        "a = b.build(source, b.Platform(sys.argv[3], sys.argv[4] or None), cache=cache); "
-        "print(a.path, a.digest)"
+        "import sys; from pathlib import Path; from backend.functions import bundling as b; "
+        "from backend.api.asset import ASSET; "
+        "platform = b.Platform(sys.argv[2], sys.argv[3] or None); "
+        "a = b.build(ASSET, platform, cache=Path(sys.argv[1])); print(a.path, a.digest)"
     )
-    arguments = [str(source), str(tmp_path / "cache"), platform.architecture, platform.wheels or ""]
+    arguments = [str(tmp_path / "cache"), platform.architecture, platform.wheels or ""]
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         check=True,
         capture_output=True,
         text=True,
-        cwd=RUNTIME.parents[2],
+        cwd=ROOT,
     )
     path_of_copy, digest_of_copy = done.stdout.split()
-    original = bundling.build(RUNTIME, platform)
+    original = bundling.build(ASSET, platform)
     assert digest_of_copy == original.digest
     assert Path(path_of_copy).read_bytes() == original.path.read_bytes()
 
 
-def test_unchanged_code_is_not_built_again(
-    source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asset = bundling.build(source, HOST, cache=cache)
+def test_unchanged_code_is_not_built_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = build(root)
     monkeypatch.setattr(subprocess, "run", None)  # nothing is started
-    for path in source.rglob("*.py"):
-        path.touch()
-    assert bundling.build(source, HOST, cache=cache) == asset
+    for path in root.rglob("*.py"):
+        os.utime(path, (0, 0))
+    assert build(root) == archive
 
 
-def test_of_many_edits_the_last_few_are_kept(source: Path, cache: Path) -> None:
-    module = source / "errors.py"
+def test_of_many_edits_the_last_few_are_kept(root: Path) -> None:
     for number in range(10):
-        module.write_text(f"{number}")
-        asset = bundling.build(source, HOST, cache=cache)
-    assert asset.path.exists()
-    assert len(list(cache.glob("function-*"))) == 8
-    assert len(list(cache.glob("dependencies-*"))) == 1
+        (root / ERRORS).write_text(f"{number}")
+        archive = build(root)
+    assert archive.path.exists()
+    assert len(list(archive.path.parent.glob("function-*"))) == 8
 
 
-def test_a_comment_in_the_build_is_the_same_asset(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_comment_in_the_build_is_the_same_archive(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The packages take their time and aren't what this is about.
-    monkeypatch.setattr(
-        bundling, "_install", lambda _requirements, _platform, folder: folder.mkdir()
-    )
-    monkeypatch.setattr(pruning, "prune", lambda _folder: None)
-    before = bundling.build(source, HOST, cache=tmp_path)
+    asset = _requiring(root, "")
+    before = build(root, asset)
     (changed := tmp_path / "pruning.py").write_text(f"{Path(pruning.__file__).read_text()}# more")
     monkeypatch.setattr(pruning, "__file__", str(changed))
-    after = bundling.build(source, HOST, cache=tmp_path)
+    after = build(root, asset)
     assert before.path != after.path  # it was built again
     assert before.digest == after.digest
 
 
-def test_another_compression_is_the_same_asset(source: Path, cache: Path, tmp_path: Path) -> None:
-    built = bundling.build(source, HOST, cache=cache)
+def test_another_compression_is_the_same_archive(root: Path, tmp_path: Path) -> None:
+    built = build(root)
     elsewhere = tmp_path / "elsewhere.zip"
     with zipfile.ZipFile(built.path) as archive, zipfile.ZipFile(elsewhere, "w") as other:
         for name in archive.namelist():
@@ -327,47 +280,54 @@ def test_another_compression_is_the_same_asset(source: Path, cache: Path, tmp_pa
             if name.endswith(".gz"):
                 content = gzip.compress(gzip.decompress(content), 1)
             other.writestr(name, content)
-    assert Asset(elsewhere).digest == built.digest
+    assert Archive(elsewhere).digest == built.digest
 
 
-def test_changed_code_is_another_asset(source: Path, cache: Path) -> None:
-    before = bundling.build(source, HOST, cache=cache)
-    with (source / "errors.py").open("a") as module:
+def test_changed_code_is_another_archive(root: Path) -> None:
+    before = build(root)
+    with (root / ERRORS).open("a") as module:
         module.write("\n# changed\n")
-    after = bundling.build(source, HOST, cache=cache)
+    after = build(root)
     assert before.digest != after.digest
     with zipfile.ZipFile(after.path) as archive:
-        assert archive.read("errors.py").endswith(b"# changed\n")
+        assert archive.read(str(ERRORS)).endswith(b"# changed\n")
 
 
-def test_code_that_does_not_compile_is_an_error_with_its_place(source: Path, cache: Path) -> None:
-    (source / "errors.py").write_text("x = 1\ndef broken(:\n")
-    with pytest.raises(RuntimeError, match=r'(?s)"/var/task/errors\.py", line 2.*SyntaxError'):
-        bundling.build(source, HOST, cache=cache)
-    assert not list(cache.glob("function-*"))
+def test_code_that_does_not_compile_is_an_error_with_its_place(root: Path) -> None:
+    (root / ERRORS).write_text("x = 1\ndef broken(:\n")
+    with pytest.raises(RuntimeError, match=rf'(?s)"/var/task/{ERRORS}", line 2.*SyntaxError'):
+        build(root)
+    assert not list((root.parent / "cache").glob("function-*"))
 
 
 def test_lambda_may_read_what_the_builder_made() -> None:
-    with zipfile.ZipFile(bundling.build(RUNTIME, LAMBDA_ARM64).path) as archive:
+    with zipfile.ZipFile(bundling.build(ASSET, LAMBDA_ARM64).path) as archive:
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
 
 
-def test_a_wheel_that_cannot_be_had_is_an_error(source: Path, tmp_path: Path) -> None:
-    (source / "requirements.txt").write_text(f"no-such-package==1 --hash=sha256:{'0' * 64}\n")
-    cache = tmp_path / "cache"
+def test_a_wheel_that_cannot_be_had_is_an_error(root: Path) -> None:
+    asset = _requiring(root, f"no-such-package==1 --hash=sha256:{'0' * 64}")
     with pytest.raises(RuntimeError, match="no-such-package"):
-        bundling.build(source, HOST, cache=cache)
-    assert list(cache.iterdir()) == []
+        build(root, asset)
+    assert list((root.parent / "cache").iterdir()) == []
 
 
-def test_bytecode_for_another_python_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytecode_for_another_python_is_not_built(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bundling, "PYTHON_VERSION", (3, 12))
     with pytest.raises(RuntimeError, match=r"Use \.venv/bin/python"):
-        bundling.build(RUNTIME, HOST)
+        build(root)
 
 
-def test_the_asset_stays_small() -> None:
-    assert bundling.build(RUNTIME, LAMBDA_ARM64).path.stat().st_size < 4 * MEGABYTE
+def test_the_archive_stays_small() -> None:
+    assert bundling.build(ASSET, LAMBDA_ARM64).path.stat().st_size < 4 * MEGABYTE
+
+
+def _requiring(root: Path, requirements: str) -> Asset:
+    """An asset with these packages and little else."""
+    (root / "requirements.txt").write_text(f"{requirements}\n")
+    return Asset(code=(str(ERRORS),), requirements="requirements.txt")
 
 
 def _make_wheel(folder: Path, architecture: str) -> Path:
@@ -385,7 +345,7 @@ def _make_wheel(folder: Path, architecture: str) -> Path:
     return path
 
 
-def _unpack(asset: Asset, folder: Path) -> Path:
-    with zipfile.ZipFile(asset.path) as archive:
-        archive.extractall(unpacked := folder / "asset")
+def _unpack(archive: Archive, folder: Path) -> Path:
+    with zipfile.ZipFile(archive.path) as opened:
+        opened.extractall(unpacked := folder / "unpacked")
     return unpacked

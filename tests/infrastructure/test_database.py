@@ -7,7 +7,7 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from backend.component import Backend
-from items import STATUS_INDEX, STATUS_INDEX_KEY, TIME_TO_LIVE
+from backend.users.dynamodb.layout import STATUS_INDEX, STATUS_INDEX_PK, TIME_TO_LIVE
 from tests.infrastructure.records import PRODUCTION
 
 TABLE = "AWS::DynamoDB::GlobalTable"
@@ -27,7 +27,7 @@ def test_the_keys_are_those_that_hold_the_users(template: Template) -> None:
             "AttributeDefinitions": [
                 {"AttributeName": "pk", "AttributeType": "S"},
                 {"AttributeName": "sk", "AttributeType": "S"},
-                {"AttributeName": STATUS_INDEX_KEY, "AttributeType": "S"},
+                {"AttributeName": STATUS_INDEX_PK, "AttributeType": "S"},
             ],
         },
     )
@@ -42,7 +42,7 @@ def test_the_index_is_the_one_that_the_function_asks(template: Template) -> None
                     {
                         "IndexName": STATUS_INDEX,
                         "KeySchema": [
-                            {"AttributeName": STATUS_INDEX_KEY, "KeyType": "HASH"},
+                            {"AttributeName": STATUS_INDEX_PK, "KeyType": "HASH"},
                             {"AttributeName": "sk", "KeyType": "RANGE"},
                         ],
                         "Projection": {"ProjectionType": "KEYS_ONLY"},

@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from backend.api.deferral import Refused, deferred
+from backend.functions.deferral import CannotDefer, deferred
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_annotations_that_nobody_evaluates_do_not_count(load: Callable[..., Modu
 def test_what_can_not_be_proven_to_be_the_same_is_refused(
     source: str, names: tuple[str, ...] | None, reason: str
 ) -> None:
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(CannotDefer, match=reason):
         deferred(source, names)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.api.bundling import LAMBDA_ARM64, RUNTIME, fetch_dependencies
+from backend.api.asset import ASSET
+from backend.functions.bundling import LAMBDA_ARM64, build_packages
 from supplychain import licences, settings
 from tooling.install import EMULATOR_PYTHON, PYTHON, ROOT, install_group
 
@@ -37,7 +38,9 @@ def tools(decided: settings.Settings) -> list[dict[str, str | None]]:
 
 
 def test_what_ships(decided: settings.Settings) -> None:
-    shipped = licences.of_python(fetch_dependencies(RUNTIME, LAMBDA_ARM64), decided.read_licences)
+    packages = build_packages(ASSET, LAMBDA_ARM64)
+    assert packages
+    shipped = licences.of_python(packages, decided.read_licences)
     node = licences.of_node(ROOT / "package-lock.json", decided.read_licences)
     shipped["swagger-ui-dist"] = node["swagger-ui-dist"]
     assert len(shipped) > 5

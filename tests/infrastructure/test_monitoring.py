@@ -14,7 +14,7 @@ import constants
 from backend.component import Backend
 from backend.monitoring.alarms import BURN_RATES
 from backend.monitoring.objectives import Operators
-from items import STATUS_INDEX
+from backend.users.dynamodb.layout import STATUS_INDEX
 from tests.infrastructure.dashboard import picture
 from tests.infrastructure.functions import api_function
 from tests.infrastructure.records import PRODUCTION

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from backend.api.bundling import PYTHON_VERSION
+from backend.functions.bundling import PYTHON_VERSION
 from supplychain.settings import NODE_FOLDERS
 from tests import npm
 from tooling import install

@@ -19,8 +19,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from backend.api import bundling, pruning
-from backend.api.bundling import HOST, RUNTIME
+from backend.api.asset import ASSET
+from backend.functions import bundling, pruning
+from backend.functions.bundling import HOST
+from backend.functions.pruning import Pruning
 from benchmarks.runtime.certificates import Certificates
 
 # Published on https://www.amazontrust.com/repository/ for the roots that it recommends to trust:
@@ -34,6 +36,8 @@ PUBLISHED = {
         "2b071c59a0a0ae76b0eadb2bad23bad4580b69c3601b630c2eaf0613afa83f92"
     ),
 }
+HANDLER = "backend.api.runtime.lambda_function"
+DEFERRED = dict(ASSET.pruning.deferred)
 # What no start needs: each would bring dozens of modules along.
 NEVER_AT_START = {
     "asyncio",
@@ -53,7 +57,7 @@ NEVER_AT_START = {
 def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The asset's files, as Lambda unpacks them."""
     folder = tmp_path_factory.mktemp("asset")
-    with zipfile.ZipFile(bundling.build(RUNTIME, HOST).path) as archive:
+    with zipfile.ZipFile(bundling.build(ASSET, HOST).path) as archive:
         archive.extractall(folder)
     return folder
 
@@ -66,7 +70,7 @@ def certificates(tmp_path: Path) -> Certificates:
 # One of them is older than the rule, and has the serial number 0.
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_the_authorities_are_those_that_amazon_publishes(asset: Path) -> None:
-    content = (asset / "authorities.pem").read_bytes()
+    content = (asset / "backend/users/dynamodb/authorities.pem").read_bytes()
     found = {}
     for certificate in x509.load_pem_x509_certificates(content):
         [name] = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
@@ -106,32 +110,32 @@ def test_a_sandbox_needs_no_authority(asset: Path) -> None:
 
 
 def test_a_start_imports_no_more_than_it_needs(asset: Path) -> None:
-    loaded = run(asset, "import lambda_function; print(*sys.modules)").split()
-    assert "lambda_function" in loaded
+    loaded = run(asset, f"import {HANDLER}; print(*sys.modules)").split()
+    assert HANDLER in loaded
     assert not NEVER_AT_START & set(loaded)
 
 
 def test_what_is_left_out_is_nowhere_missed(asset: Path) -> None:
     """Every module of ours, and each that one of them would import on some day, can be had."""
     program = """
-import pathlib
-for path in pathlib.Path().glob("*.py"):
-    __import__(path.stem)
+import importlib, pathlib
+for path in pathlib.Path("backend").rglob("*.py"):
+    importlib.import_module(".".join(path.with_suffix("").parts))
 print(*sys.modules)
 """
     loaded = run(asset, program).split()
-    assert {path.stem for path in RUNTIME.glob("*.py")} <= set(loaded)
-    left_out = {path.replace("/", ".") for path in pruning._UNUSED}
+    assert HANDLER in loaded
+    left_out = {path.replace("/", ".") for path in ASSET.pruning.unused}
     assert not left_out & set(loaded)
 
 
-@pytest.mark.parametrize("path", pruning._DEFERRED)
+@pytest.mark.parametrize("path", DEFERRED)
 def test_what_is_deferred_can_still_be_had(asset: Path, path: str) -> None:
     module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     program = f"import {module} as m; print(*m._DEFERRED); [getattr(m, n) for n in m._DEFERRED]"
     names = set(run(asset, program).split())
     original = ast.parse((packages() / path).read_text())
-    assert names == set(pruning._DEFERRED[path] or names)
+    assert names == set(DEFERRED[path] or names)
     assert names <= {
         alias.asname or alias.name.partition(".")[0]
         for node in original.body
@@ -168,22 +172,19 @@ def test_credentials_that_end_and_cannot_be_renewed_are_unavailable(asset: Path)
     ],
 )
 def test_a_package_that_has_changed_is_an_error(tmp_path: Path, path: str, content: str) -> None:
-    for name in pruning._DEFERRED:
+    for name in DEFERRED:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((packages() / name).read_text())
-    for unused in pruning._UNUSED:
+    for unused in ASSET.pruning.unused:
         (tmp_path / unused).mkdir(parents=True)
     (tmp_path / path).write_text(content)
     with pytest.raises(RuntimeError, match=path):
-        pruning.prune(tmp_path)
+        pruning.prune(tmp_path, ASSET.pruning)
 
 
-def test_what_is_to_be_left_out_but_is_not_there_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pruning, "_defer_imports", lambda _folder: None)
-    with pytest.raises(RuntimeError, match=pruning._UNUSED[0]):
-        pruning.prune(tmp_path)
+def test_what_is_to_be_left_out_but_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="package/nothing"):
+        pruning.prune(tmp_path, Pruning(unused=("package/nothing",)))
 
 
 def packages() -> Path:
@@ -253,10 +254,10 @@ def credentials(ends: str, asked: list[str]) -> Iterator[str]:
 def get_item(asset: Path, endpoint: str, environ: Mapping[str, str] | None = None) -> str:
     """What becomes of a request by the asset's client: the item, or why there is none."""
     program = """
-import settings
-from client import Client
-from errors import Unavailable
-from table import Table
+from backend.api.runtime import settings
+from backend.users.dynamodb.client import Client
+from backend.users.errors import Unavailable
+from backend.users.dynamodb.table import Table
 found = settings.load()
 table = Table(Client(found.endpoint, found.region, authorities=found.authorities), "users")
 try:

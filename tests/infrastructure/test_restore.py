@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-import items
+from backend.users.dynamodb import layout
 from constants import ENVIRONMENTS
 from operations import restore, tables
 from operations.tables import Backup, PointInTime, Settings
@@ -70,8 +70,8 @@ def test_it_restores_what_the_record_says(
     assert (origin.table, origin.time.isoformat()) == ("users", "2026-11-21T09:00:00+00:00")
     assert name == "new"
     assert settings == Settings(
-        index=items.STATUS_INDEX,
-        time_to_live=items.TIME_TO_LIVE,
+        index=layout.STATUS_INDEX,
+        time_to_live=layout.TIME_TO_LIVE,
         point_in_time_recovery=True,
         deletion_protection=True,
         encryption_key=None,

@@ -13,9 +13,8 @@ import pytest
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk.assertions import Template
 
-import hook
 from backend.component import Backend
-from backend.rollout.infrastructure import RUNTIME
+from backend.rollout.runtime import hook
 from tests.infrastructure.functions import api_function, function_properties, statements_of
 from tests.infrastructure.records import PRODUCTION
 
@@ -187,17 +186,21 @@ def test_the_hook_ships_its_modules_and_needs_no_more_than_lambda_has(
     [code] = [
         {name: archive.read(name) for name in archive.namelist()}
         for archive in archives
-        if "hook.py" in archive.namelist()
+        if "backend/rollout/runtime/hook.py" in archive.namelist()
     ]
-    modules = {path.stem for path in RUNTIME.glob("*.py")}
-    assert code.keys() == {f"{name}.py" for name in modules}
+    sources = {name: text for name, text in code.items() if name.endswith(".py")}
     imported = {
         name.split(".")[0]
-        for source in code.values()
+        for source in sources.values()
         for node in ast.walk(ast.parse(source))
         for name in _imported(node)
     }
-    assert imported - modules - sys.stdlib_module_names == {"boto3", "botocore"}
+    assert imported - sys.stdlib_module_names == {"backend", "boto3", "botocore"}
+    assert {Path(name).parent.as_posix() for name in sources} == {
+        "backend",
+        "backend/rollout",
+        "backend/rollout/runtime",
+    }
 
 
 def _imported(node: ast.AST) -> list[str]:

@@ -10,8 +10,6 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Template
 
-import routes
-from backend.api.routes import ROUTES
 from backend.component import Backend
 from backend.identity.infrastructure import Issuer
 from constants import ENVIRONMENTS, Environment
@@ -103,10 +101,6 @@ def test_a_route_that_is_open_by_mistake_is_found(
     ]
     change(route)
     assert list(faults(resources, OPEN))
-
-
-def test_the_function_knows_the_gateways_routes() -> None:
-    assert {p: tuple(m.value for m in methods) for p, methods in ROUTES.items()} == routes.ROUTES
 
 
 def test_the_tokens_are_those_of_the_stacks_own_client(template: Template) -> None:

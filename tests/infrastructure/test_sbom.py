@@ -14,13 +14,14 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.tags import sys_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from backend.api import bundling
-from backend.api.bundling import LAMBDA_ARM64, RUNTIME
+from backend.api.asset import ASSET
+from backend.functions import bundling
+from backend.functions.bundling import LAMBDA_ARM64
 from supplychain import sbom
 from tooling.install import ROOT
 
 RENDERER = "pages/swagger-ui/"
-DOCUMENT = "pages/openapi.json.gz"
+DOCUMENT = "backend/api/runtime/static/openapi.json.gz"
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,7 @@ def document() -> dict[str, Any]:
 @pytest.fixture
 def shipped(offline: None) -> list[str]:
     """The files in the archive that is deployed."""
-    with zipfile.ZipFile(bundling.build(RUNTIME, LAMBDA_ARM64).path) as archive:
+    with zipfile.ZipFile(bundling.build(ASSET, LAMBDA_ARM64).path) as archive:
         return archive.namelist()
 
 
@@ -59,7 +60,7 @@ def test_nothing_in_it_changes_by_itself(document: Mapping[str, Any]) -> None:
 
 
 def test_it_names_the_locked_packages_and_the_renderer(document: Mapping[str, Any]) -> None:
-    requirements = (RUNTIME / "requirements.txt").read_text()
+    requirements = (ROOT / str(ASSET.requirements)).read_text()
     locked = {
         f"pkg:pypi/{name}@{version}"
         for name, version in re.findall(r"^([\w.-]+)==(\S+)", requirements, re.MULTILINE)
@@ -74,7 +75,7 @@ def test_the_archive_holds_them_and_nothing_else(
 ) -> None:
     # The environment of the tests has the same packages, and knows what belongs to which.
     owners = importlib.metadata.packages_distributions()
-    own = {path.relative_to(RUNTIME).as_posix() for path in RUNTIME.rglob("*")} | {DOCUMENT}
+    own = {str(path) for path in bundling.shipped(ASSET)} | {DOCUMENT}
     found = set()
     for name in shipped:
         top = name.split("/")[0]
@@ -92,7 +93,7 @@ def test_the_archive_holds_them_and_nothing_else(
 
 
 def test_each_has_its_licence_and_the_hash_that_is_locked(document: Mapping[str, Any]) -> None:
-    locks = (RUNTIME / "requirements.txt").read_text()
+    locks = (ROOT / str(ASSET.requirements)).read_text()
     for component in document["components"]:
         assert component["licenses"], component["name"]
         [reference] = component["externalReferences"]

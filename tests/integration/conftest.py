@@ -8,12 +8,12 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from client import Client
-from dynamodb import DynamoDBUsers
-from table import Table
+from backend.users.dynamodb.client import Client
+from backend.users.dynamodb.repository import DynamoDBUserRepository
+from backend.users.dynamodb.table import Table
+from backend.users.repository import UserRepository
 from tests.dynamodb_local import create_table
-from tests.in_memory_users import InMemoryUsers
-from users import Users
+from tests.in_memory_users import InMemoryUserRepository
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -81,15 +81,17 @@ def clock() -> Clock:
 @pytest.fixture
 def dynamodb_users(
     dynamodb_local: str, table: "DynamoDBClient", table_name: str, clock: Clock
-) -> Iterator[DynamoDBUsers]:
+) -> Iterator[DynamoDBUserRepository]:
     yield from _users(dynamodb_local, table_name, clock)
 
 
 @pytest.fixture(params=["in_memory", "moto", "dynamodb_local"])
-def users(request: pytest.FixtureRequest, table_name: str, clock: Clock) -> Iterator[Users]:
+def users(
+    request: pytest.FixtureRequest, table_name: str, clock: Clock
+) -> Iterator[UserRepository]:
     match request.param:
         case "in_memory":
-            yield InMemoryUsers(clock=clock)
+            yield InMemoryUserRepository(clock=clock)
         case "moto":
             endpoint = request.getfixturevalue("moto")
             made = sdk(endpoint)
@@ -100,8 +102,8 @@ def users(request: pytest.FixtureRequest, table_name: str, clock: Clock) -> Iter
             yield request.getfixturevalue("dynamodb_users")
 
 
-def _users(endpoint: str, table_name: str, clock: Clock) -> Iterator[DynamoDBUsers]:
+def _users(endpoint: str, table_name: str, clock: Clock) -> Iterator[DynamoDBUserRepository]:
     # The deadlines of the real thing are for a person who waits; a busy machine needs more.
     client = Client(endpoint, REGION, attempt_seconds=60)
-    yield DynamoDBUsers(Table(client, table_name, deadline_seconds=150), clock=clock)
+    yield DynamoDBUserRepository(Table(client, table_name, deadline_seconds=150), clock=clock)
     client.close()

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from client import Client, DynamoDBError
-from dynamodb import DynamoDBUsers
-from errors import EmailTaken, PreconditionFailed, Unavailable, UsernameTaken, UserNotFound
-from items import user_key
-from models import User
-from table import Table
+from backend.api.runtime.errors import PreconditionFailed
+from backend.users.dynamodb.client import Client, DynamoDBError
+from backend.users.dynamodb.items import user_key
+from backend.users.dynamodb.repository import DynamoDBUserRepository
+from backend.users.dynamodb.table import Table
+from backend.users.errors import EmailTaken, Unavailable, UsernameTaken, UserNotFound
+from backend.users.models import User
+from backend.users.repository import IdempotencyKey, Listing
 from tests.integration.conftest import REGION
 from tests.integration.proxy import (
     ATTEMPT_SECONDS,
@@ -38,7 +40,6 @@ from tests.integration.proxy import (
     then,
 )
 from tests.integration.test_users import EVERY_MEMBER, change_to, permit, user
-from users import Attempt, Listing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -65,7 +66,7 @@ def refused(first: str, *codes: str) -> Fault:
 CONFLICT = refused("TransactionConflict")
 
 
-def moving_email(others: DynamoDBUsers) -> Fault:
+def moving_email(others: DynamoDBUserRepository) -> Fault:
     """Another client's transaction, which moves jane's email, holds her item already."""
     return then(
         refused("TransactionConflict", "ConditionalCheckFailed"),
@@ -73,7 +74,7 @@ def moving_email(others: DynamoDBUsers) -> Fault:
     )
 
 
-def move_to_berlin(others: DynamoDBUsers) -> None:
+def move_to_berlin(others: DynamoDBUserRepository) -> None:
     others.update("jane", lambda state: state.changed({**state.members, "state": "Berlin"}))
 
 
@@ -116,15 +117,15 @@ def client(line: Proxy) -> Iterator[Client]:
 @pytest.fixture
 def users(
     client: Client, table: "DynamoDBClient", table_name: str, time: ManualTime
-) -> DynamoDBUsers:
-    return DynamoDBUsers(
+) -> DynamoDBUserRepository:
+    return DynamoDBUserRepository(
         Table(client, table_name, deadline_seconds=DEADLINE_SECONDS, clock=time, sleep=time.sleep),
         clock=lambda: 1_800_000_000.5,
     )
 
 
 @pytest.fixture
-def others(dynamodb_users: DynamoDBUsers) -> DynamoDBUsers:
+def others(dynamodb_users: DynamoDBUserRepository) -> DynamoDBUserRepository:
     """Another client of the same table, whose line has no faults."""
     return dynamodb_users
 
@@ -141,7 +142,9 @@ def items(table: "DynamoDBClient", table_name: str) -> Items:
 
 
 class TestItems:
-    def test_a_user_with_an_email_is_two_items(self, users: DynamoDBUsers, items: Items) -> None:
+    def test_a_user_with_an_email_is_two_items(
+        self, users: DynamoDBUserRepository, items: Items
+    ) -> None:
         created = user(**EVERY_MEMBER)
         users.create(created)
         assert items() == [
@@ -167,9 +170,11 @@ class TestItems:
             },
         ]
 
-    def test_an_attempt_is_an_item_beside_them(self, users: DynamoDBUsers, items: Items) -> None:
+    def test_an_attempt_is_an_item_beside_them(
+        self, users: DynamoDBUserRepository, items: Items
+    ) -> None:
         key = "7" * 64
-        users.create(user(), Attempt(key, "digest"))
+        users.create(user(), IdempotencyKey(key, "digest"))
         attempt, created = items()
         assert attempt == {
             "pk": {"S": f"idempotency#{key}"},
@@ -179,13 +184,15 @@ class TestItems:
             "user": {"M": created},
         }
 
-    def test_nothing_is_left_of_a_deleted_user(self, users: DynamoDBUsers, items: Items) -> None:
+    def test_nothing_is_left_of_a_deleted_user(
+        self, users: DynamoDBUserRepository, items: Items
+    ) -> None:
         users.create(user(email="jane@example.com"))
         users.update("jane", change_to(email="other@example.com"))
         users.delete("jane", permit)
         assert items() == []
 
-    def test_users_are_spread(self, users: DynamoDBUsers, items: Items) -> None:
+    def test_users_are_spread(self, users: DynamoDBUserRepository, items: Items) -> None:
         for number in range(64):
             users.create(user(f"user{number:02}"))
         assert len({item["pk"]["S"] for item in items()}) == 8
@@ -194,21 +201,21 @@ class TestItems:
 class TestRequests:
     """How many each call makes where nothing goes wrong."""
 
-    @pytest.mark.parametrize("attempt", [None, Attempt("key", "request")])
+    @pytest.mark.parametrize("attempt", [None, IdempotencyKey("key", "request")])
     def test_a_create_is_one(
-        self, users: DynamoDBUsers, line: Proxy, attempt: Attempt | None
+        self, users: DynamoDBUserRepository, line: Proxy, attempt: IdempotencyKey | None
     ) -> None:
         users.create(user(email="jane@example.com"), attempt)
         assert line.requests == ["TransactWriteItems"]
 
-    def test_so_is_its_repeat(self, users: DynamoDBUsers, line: Proxy) -> None:
-        attempt = Attempt("key", "request")
+    def test_so_is_its_repeat(self, users: DynamoDBUserRepository, line: Proxy) -> None:
+        attempt = IdempotencyKey("key", "request")
         users.create(user(), attempt)
         line.forget()
         users.create(user(), attempt)
         assert line.requests == ["TransactWriteItems"]
 
-    def test_a_page_is_one_for_each_shard(self, users: DynamoDBUsers, line: Proxy) -> None:
+    def test_a_page_is_one_for_each_shard(self, users: DynamoDBUserRepository, line: Proxy) -> None:
         for number in range(64):
             users.create(user(f"user{number:02}"))
         line.forget()
@@ -216,21 +223,25 @@ class TestRequests:
         assert line.requests == ["Query"] * 8
 
     def test_each_shard_is_asked_for_little_more_than_its_share(
-        self, users: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, line: Proxy
     ) -> None:
         for limit in (1, 25, 100):
             users.list_users(Listing(limit))
         limits = [exchange.document["Limit"] for exchange in line.exchanges]
         assert limits == [2] * 8 + [7] * 8 + [20] * 8
 
-    def test_a_page_from_one_shard_is_few_more(self, users: DynamoDBUsers, line: Proxy) -> None:
+    def test_a_page_from_one_shard_is_few_more(
+        self, users: DynamoDBUserRepository, line: Proxy
+    ) -> None:
         for name in in_one_shard(70):
             users.create(user(name))
         line.forget()
         assert len(users.list_users(Listing(70)).users) == 70
         assert line.requests == ["Query"] * (8 + 2)
 
-    def test_a_page_of_a_status_is_one_more(self, users: DynamoDBUsers, line: Proxy) -> None:
+    def test_a_page_of_a_status_is_one_more(
+        self, users: DynamoDBUserRepository, line: Proxy
+    ) -> None:
         for number in range(64):
             users.create(user(f"user{number:02}", status="active" if number else "suspended"))
         for status in ("active", "suspended"):
@@ -241,7 +252,7 @@ class TestRequests:
     @pytest.mark.usefixtures("table")
     def test_each_is_told_with_its_time(self, client: Client, table_name: str) -> None:
         seen: list[tuple[str, float]] = []
-        users = DynamoDBUsers(
+        users = DynamoDBUserRepository(
             Table(
                 client,
                 table_name,
@@ -256,7 +267,7 @@ class TestRequests:
         assert [name for name, _ in seen] == ["TransactWriteItems"] * 2 + ["GetItem"]
         assert all(0 < milliseconds < 60_000 for _, milliseconds in seen)
 
-    def test_an_email_is_two(self, users: DynamoDBUsers, line: Proxy) -> None:
+    def test_an_email_is_two(self, users: DynamoDBUserRepository, line: Proxy) -> None:
         users.create(user(email="jane@example.com"))
         line.forget()
         assert users.list_users(Listing(25, email="jane@example.com")).users
@@ -264,7 +275,7 @@ class TestRequests:
 
 
 class TestLists:
-    def test_users_who_are_all_in_one_shard_are_listed(self, users: DynamoDBUsers) -> None:
+    def test_users_who_are_all_in_one_shard_are_listed(self, users: DynamoDBUserRepository) -> None:
         names = in_one_shard(70)
         # The last of them are on the third query's page, and beyond DynamoDB's 1 MB a query.
         for name in names:
@@ -274,7 +285,7 @@ class TestLists:
 
     @pytest.mark.parametrize("listing", [Listing(25), Listing(25, status="active")])
     def test_a_shard_with_more_than_its_share_is_asked_again(
-        self, users: DynamoDBUsers, listing: Listing
+        self, users: DynamoDBUserRepository, listing: Listing
     ) -> None:
         # Together the shards give enough at once, but not the first ones.
         names = in_one_shard(30) + [f"v{number}" for number in range(40)]
@@ -283,7 +294,7 @@ class TestLists:
         assert [one.username for one in users.list_users(listing).users] == names[:25]
 
     def test_whoever_left_a_status_before_being_read_leaves_room_for_others(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, others: DynamoDBUserRepository, line: Proxy
     ) -> None:
         for name in "abcdef":
             users.create(user(name))
@@ -299,7 +310,7 @@ class TestLists:
         assert line.requests.count("BatchGetItem") == 2
 
     def test_keys_that_dynamodb_did_not_read_are_read_again(
-        self, users: DynamoDBUsers, table_name: str, line: Proxy, time: ManualTime
+        self, users: DynamoDBUserRepository, table_name: str, line: Proxy, time: ManualTime
     ) -> None:
         for name in "abc":
             users.create(user(name))
@@ -319,7 +330,7 @@ class TestLists:
             users.list_users(Listing(3, status="active"))
 
     def test_an_email_that_moves_between_two_reads_is_found(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, others: DynamoDBUserRepository, line: Proxy
     ) -> None:
         users.create(user("jane", email="jane@example.com"))
         users.create(user("john"))
@@ -344,7 +355,12 @@ class TestLists:
     )
     @pytest.mark.parametrize("fault", [THROTTLED, lost_request, error(500, "InternalServerError")])
     def test_a_list_gets_over_one_fault_and_no_more(
-        self, users: DynamoDBUsers, line: Proxy, operation: str, listing: Listing, fault: Fault
+        self,
+        users: DynamoDBUserRepository,
+        line: Proxy,
+        operation: str,
+        listing: Listing,
+        fault: Fault,
     ) -> None:
         jane = users.create(user("jane", email="jane@example.com"))
         line.fail(operation, fault)
@@ -369,24 +385,24 @@ class TestTime:
         self,
         client: Client,
         table_name: str,
-        others: DynamoDBUsers,
+        others: DynamoDBUserRepository,
         line: Proxy,
         time: ManualTime,
-        call: Callable[[DynamoDBUsers], object],
+        call: Callable[[DynamoDBUserRepository], object],
         requests: list[str],
     ) -> None:
         def take_all(_operation: str, _milliseconds: float) -> None:
             time.now += DEADLINE_SECONDS
 
         others.create(user("jane", email="jane@example.com"))
-        users = DynamoDBUsers(Table(client, table_name, clock=time, observe=take_all))
+        users = DynamoDBUserRepository(Table(client, table_name, clock=time, observe=take_all))
         with pytest.raises(Unavailable):
             call(users)
         # The first response ends a page's other connections, perhaps before they are read here.
         assert line.requests == requests[: len(line.requests)]
 
     def test_conflicts_that_last_are_unavailable_when_it_is_used_up(
-        self, users: DynamoDBUsers, line: Proxy, time: ManualTime
+        self, users: DynamoDBUserRepository, line: Proxy, time: ManualTime
     ) -> None:
         for fault in (CONFLICT, IN_PROGRESS):
             time.pauses.clear()
@@ -398,7 +414,7 @@ class TestTime:
             assert len(set(time.pauses)) == 4  # jitter: no two writers in step
 
     def test_other_writers_without_end_are_unavailable_when_it_is_used_up(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, time: ManualTime
+        self, users: DynamoDBUserRepository, others: DynamoDBUserRepository, time: ManualTime
     ) -> None:
         users.create(user())
 
@@ -418,14 +434,14 @@ class TestTime:
         assert "given_name" not in users.get("jane").members
 
     def test_a_pause_that_dynamodb_asks_for_is_made(
-        self, users: DynamoDBUsers, line: Proxy, time: ManualTime
+        self, users: DynamoDBUserRepository, line: Proxy, time: ManualTime
     ) -> None:
         line.fail("TransactWriteItems", error(503, "Busy", wait=7_000))
         users.create(user())
         assert time.pauses == [7]
 
     def test_a_pause_beyond_the_deadline_is_not_begun(
-        self, users: DynamoDBUsers, line: Proxy, time: ManualTime
+        self, users: DynamoDBUserRepository, line: Proxy, time: ManualTime
     ) -> None:
         line.fail("TransactWriteItems", error(503, "Busy", wait=int(DEADLINE_SECONDS * 1000)))
         with pytest.raises(Unavailable):
@@ -437,7 +453,7 @@ class TestTime:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
             client = Client(endpoint, REGION, attempt_seconds=0.1)
-            users = DynamoDBUsers(Table(client, "users", deadline_seconds=0.3))
+            users = DynamoDBUserRepository(Table(client, "users", deadline_seconds=0.3))
             with pytest.raises(Unavailable) as unavailable:
                 users.get("jane")
             assert unavailable.value.reason == "TimeoutError"
@@ -458,7 +474,9 @@ class TestFaults:
     @pytest.mark.parametrize(
         "fault", [CONFLICT, IN_PROGRESS, THROTTLED, lost_request, lost_response]
     )
-    def test_a_create_gets_over_it(self, users: DynamoDBUsers, line: Proxy, fault: Fault) -> None:
+    def test_a_create_gets_over_it(
+        self, users: DynamoDBUserRepository, line: Proxy, fault: Fault
+    ) -> None:
         line.fail("TransactWriteItems", fault)
         created = user(email="jane@example.com")
         users.create(created)
@@ -468,7 +486,9 @@ class TestFaults:
     @pytest.mark.parametrize(
         "fault", [CONFLICT, IN_PROGRESS, THROTTLED, lost_request, lost_response]
     )
-    def test_an_update_gets_over_it(self, users: DynamoDBUsers, line: Proxy, fault: Fault) -> None:
+    def test_an_update_gets_over_it(
+        self, users: DynamoDBUserRepository, line: Proxy, fault: Fault
+    ) -> None:
         users.create(user(email="jane@example.com"))
         line.fail("TransactWriteItems", fault)
         changed = users.update("jane", change_to(email="new@example.com"))
@@ -478,7 +498,7 @@ class TestFaults:
         "fault", [CONFLICT, IN_PROGRESS, THROTTLED, lost_request, lost_response]
     )
     def test_a_delete_gets_over_it(
-        self, users: DynamoDBUsers, line: Proxy, fault: Fault, items: Items
+        self, users: DynamoDBUserRepository, line: Proxy, fault: Fault, items: Items
     ) -> None:
         users.create(user(email="jane@example.com"))
         line.fail("TransactWriteItems", fault)
@@ -486,13 +506,15 @@ class TestFaults:
         assert items() == []
 
     @pytest.mark.parametrize("fault", [THROTTLED, lost_request, lost_response])
-    def test_a_read_gets_over_it(self, users: DynamoDBUsers, line: Proxy, fault: Fault) -> None:
+    def test_a_read_gets_over_it(
+        self, users: DynamoDBUserRepository, line: Proxy, fault: Fault
+    ) -> None:
         users.create(user())
         line.fail("GetItem", fault)
         assert users.get("jane").username == "jane"
 
     def test_a_lost_response_then_a_conflict_is_still_one_create(
-        self, users: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, line: Proxy
     ) -> None:
         line.fail("TransactWriteItems", lost_response, CONFLICT)
         created = user(email="jane@example.com")
@@ -500,7 +522,7 @@ class TestFaults:
         assert users.get("jane") == created
 
     def test_a_lost_response_then_a_conflict_is_still_one_update(
-        self, users: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, line: Proxy
     ) -> None:
         before = user()
         users.create(before)
@@ -510,7 +532,7 @@ class TestFaults:
         assert users.get("jane").version == 2
 
     def test_an_update_with_a_lost_response_is_known_after_another_writer_came(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, others: DynamoDBUserRepository, line: Proxy
     ) -> None:
         before = user()
         users.create(before)
@@ -524,7 +546,7 @@ class TestFaults:
         }
 
     def test_a_create_with_a_lost_response_does_not_bring_a_deleted_user_back(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, others: DynamoDBUserRepository, line: Proxy
     ) -> None:
         line.fail("TransactWriteItems", then(lost_response, lambda: others.delete("jane", permit)))
         users.create(user(email="jane@example.com"))
@@ -532,7 +554,7 @@ class TestFaults:
             users.get("jane")
 
     def test_an_update_that_met_another_writer_builds_on_what_that_one_wrote(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, others: DynamoDBUserRepository, line: Proxy
     ) -> None:
         users.create(user())
 
@@ -543,7 +565,11 @@ class TestFaults:
 
     @pytest.mark.parametrize("email", ["moved@example.com", "free@example.com", None])
     def test_an_email_that_another_writer_is_moving_is_no_refusal(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Proxy, email: str | None
+        self,
+        users: DynamoDBUserRepository,
+        others: DynamoDBUserRepository,
+        line: Proxy,
+        email: str | None,
     ) -> None:
         users.create(user(email="jane@example.com"))
 
@@ -552,7 +578,11 @@ class TestFaults:
         assert changed.members.get("email") == email
 
     def test_a_user_whose_email_another_writer_is_moving_can_be_deleted(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Proxy, items: Items
+        self,
+        users: DynamoDBUserRepository,
+        others: DynamoDBUserRepository,
+        line: Proxy,
+        items: Items,
     ) -> None:
         users.create(user(email="jane@example.com"))
 
@@ -561,7 +591,7 @@ class TestFaults:
         assert items() == []
 
     def test_a_username_taken_by_another_beside_a_conflict_is_taken(
-        self, users: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, line: Proxy
     ) -> None:
         line.fail("TransactWriteItems", refused("ConditionalCheckFailed", "TransactionConflict"))
         with pytest.raises(UsernameTaken):
@@ -570,29 +600,31 @@ class TestFaults:
     @pytest.mark.parametrize(
         "fault", [CONFLICT, IN_PROGRESS, THROTTLED, lost_request, lost_response]
     )
-    def test_an_attempt_gets_over_it(self, users: DynamoDBUsers, line: Proxy, fault: Fault) -> None:
+    def test_an_attempt_gets_over_it(
+        self, users: DynamoDBUserRepository, line: Proxy, fault: Fault
+    ) -> None:
         line.fail("TransactWriteItems", fault)
         created = user(email="jane@example.com")
-        assert users.create(created, Attempt("key", "request")) is created
+        assert users.create(created, IdempotencyKey("key", "request")) is created
         assert users.get("jane") == created
 
     def test_an_attempt_whose_answer_never_came_is_known_to_another_instance(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, others: DynamoDBUserRepository, line: Proxy
     ) -> None:
         line.fail("TransactWriteItems", lost_response, lost_request)
         first = user(email="jane@example.com")
         with pytest.raises(Unavailable):
-            users.create(first, Attempt("key", "request"))
+            users.create(first, IdempotencyKey("key", "request"))
         again = user(email="jane@example.com")
-        assert others.create(again, Attempt("key", "request")) == first
+        assert others.create(again, IdempotencyKey("key", "request")) == first
         assert others.get("jane") == first
 
     def test_a_first_try_that_is_under_way_is_waited_for(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, others: DynamoDBUserRepository, line: Proxy
     ) -> None:
         # It has the user already, as far as this try can see, and still holds its marker.
         first = user()
-        attempt = Attempt("key", "request")
+        attempt = IdempotencyKey("key", "request")
         refusal = refused("TransactionConflict", "ConditionalCheckFailed")
         line.fail("TransactWriteItems", then(refusal, lambda: others.create(first, attempt)))
         assert users.create(user(), attempt) == first
@@ -610,16 +642,18 @@ class TestFaults:
         ],
     )
     def test_a_cancellation_that_does_not_say_why_is_none(
-        self, users: DynamoDBUsers, line: Proxy, fault: Fault
+        self, users: DynamoDBUserRepository, line: Proxy, fault: Fault
     ) -> None:
-        created, attempt = user(email="jane@example.com"), Attempt("key", "request")
+        created, attempt = user(email="jane@example.com"), IdempotencyKey("key", "request")
         line.fail("TransactWriteItems", fault, forever=True)
         with pytest.raises(Unavailable):
             users.create(created, attempt)
         line.fail("TransactWriteItems", fault)
         assert users.create(created, attempt) is created
 
-    def test_an_email_taken_by_another_is_taken(self, users: DynamoDBUsers, line: Proxy) -> None:
+    def test_an_email_taken_by_another_is_taken(
+        self, users: DynamoDBUserRepository, line: Proxy
+    ) -> None:
         line.fail("TransactWriteItems", refused("None", "ConditionalCheckFailed"))
         with pytest.raises(EmailTaken):
             users.create(user(email="jane@example.com"))
@@ -628,8 +662,8 @@ class TestFaults:
     @pytest.mark.parametrize("fault", [lost_request, error(500, "InternalServerError")])
     def test_what_is_taken_while_an_attempt_is_lost_is_no_refusal(
         self,
-        users: DynamoDBUsers,
-        others: DynamoDBUsers,
+        users: DynamoDBUserRepository,
+        others: DynamoDBUserRepository,
         line: Proxy,
         fault: Fault,
         taken: dict[str, str],
@@ -646,7 +680,7 @@ class TestFaults:
         "fault", [THROTTLED, lost_request, error(500, "InternalServerError"), error(503, "Busy")]
     )
     def test_what_lasts_is_unavailable(
-        self, users: DynamoDBUsers, line: Proxy, fault: Fault
+        self, users: DynamoDBUserRepository, line: Proxy, fault: Fault
     ) -> None:
         for operation in ("TransactWriteItems", "GetItem"):
             line.fail(operation, fault, forever=True)
@@ -657,7 +691,7 @@ class TestFaults:
         assert line.requests == ["TransactWriteItems"] * MAX_ATTEMPTS + ["GetItem"] * MAX_ATTEMPTS
 
     def test_reads_are_strongly_consistent_except_those_of_the_index(
-        self, users: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, line: Proxy
     ) -> None:
         # The engine's reads always are, so that only the requests can show it.
         users.create(user(email="jane@example.com"))
@@ -682,13 +716,15 @@ class TestFaults:
             *[("GetItem", True)] * 2,
         ]
 
-    def test_a_bug_is_not_taken_for_unavailable(self, users: DynamoDBUsers, line: Proxy) -> None:
+    def test_a_bug_is_not_taken_for_unavailable(
+        self, users: DynamoDBUserRepository, line: Proxy
+    ) -> None:
         line.fail("GetItem", error(400, "AccessDeniedException"))
         with pytest.raises(DynamoDBError, match="AccessDenied"):
             users.get("jane")
 
     def test_a_table_that_cannot_be_used_is_unhealthy(
-        self, users: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, line: Proxy
     ) -> None:
         line.fail("GetItem", error(400, "ResourceNotFoundException"))
         with pytest.raises(Unavailable) as unavailable:
@@ -702,18 +738,18 @@ class Call(NamedTuple):
     make: makes it. operation: the request in it that meets a fault. result: what it returns.
     """
 
-    make: Callable[[DynamoDBUsers], object]
+    make: Callable[[DynamoDBUserRepository], object]
     operation: str
     result: object
 
 
-def usernames(users: DynamoDBUsers, listing: Listing) -> list[str]:
+def usernames(users: DynamoDBUserRepository, listing: Listing) -> list[str]:
     return [one.username for one in users.list_users(listing).users]
 
 
 CALLS = {
     "get": Call(lambda users: users.get("jane").username, "GetItem", "jane"),
-    "health": Call(DynamoDBUsers.check, "GetItem", None),
+    "health": Call(DynamoDBUserRepository.check, "GetItem", None),
     "list": Call(lambda users: usernames(users, Listing(1)), "Query", ["jane"]),
     "list of a status": Call(
         lambda users: usernames(users, Listing(1, status="active")), "Query", ["jane"]
@@ -725,7 +761,7 @@ CALLS = {
         lambda users: usernames(users, Listing(1, email="jane@example.com")), "GetItem", ["jane"]
     ),
     "create": Call(
-        lambda users: users.create(user("new"), Attempt("key", "body")).username,
+        lambda users: users.create(user("new"), IdempotencyKey("key", "body")).username,
         "TransactWriteItems",
         "new",
     ),
@@ -746,7 +782,7 @@ class TestDamage:
 
     @pytest.mark.parametrize("fault", DAMAGED)
     def test_what_is_damaged_is_asked_for_again(
-        self, users: DynamoDBUsers, line: Proxy, fault: Fault
+        self, users: DynamoDBUserRepository, line: Proxy, fault: Fault
     ) -> None:
         users.create(user("jane", email="jane@example.com"))
         for name, call in CALLS.items():
@@ -757,7 +793,11 @@ class TestDamage:
 
     @pytest.mark.parametrize("fault", DAMAGED)
     def test_what_is_damaged_each_time_is_unavailable(
-        self, users: DynamoDBUsers, others: DynamoDBUsers, line: Proxy, fault: Fault
+        self,
+        users: DynamoDBUserRepository,
+        others: DynamoDBUserRepository,
+        line: Proxy,
+        fault: Fault,
     ) -> None:
         others.create(user("jane", email="jane@example.com"))
         for call in CALLS.values():
@@ -771,7 +811,7 @@ class TestDamage:
 
 
 class TestConnections:
-    def test_they_are_kept(self, users: DynamoDBUsers, line: Proxy) -> None:
+    def test_they_are_kept(self, users: DynamoDBUserRepository, line: Proxy) -> None:
         users.create(user())
         users.get("jane")
         assert line.connections == 1
@@ -780,7 +820,7 @@ class TestConnections:
         assert line.connections == 8
 
     def test_those_that_the_server_ended_are_not_used_again(
-        self, users: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, line: Proxy
     ) -> None:
         users.create(user())
         users.list_users(Listing(1))
@@ -791,7 +831,7 @@ class TestConnections:
 
     @pytest.mark.parametrize("more", [b"\r\n", b"HTTP/1.1 200 -\r\nContent-Length: 2\r\n\r\n{}"])
     def test_nor_one_that_sent_more_than_its_response(
-        self, users: DynamoDBUsers, line: Proxy, more: bytes
+        self, users: DynamoDBUserRepository, line: Proxy, more: bytes
     ) -> None:
         created = users.create(user())
         line.fail("GetItem", lambda exchange: exchange.send(exchange.forward().raw + more))
@@ -799,7 +839,9 @@ class TestConnections:
             assert users.get("jane") == created
         assert line.connections == 2
 
-    def test_nor_one_that_the_server_says_it_ends(self, users: DynamoDBUsers, line: Proxy) -> None:
+    def test_nor_one_that_the_server_says_it_ends(
+        self, users: DynamoDBUserRepository, line: Proxy
+    ) -> None:
         created = users.create(user())
         line.fail("GetItem", lambda e: e.send(e.forward().but(Connection="close").raw))
         for _ in range(2):
@@ -807,7 +849,7 @@ class TestConnections:
         assert line.connections == 2
 
     def test_a_query_that_is_refused_leaves_none_under_way(
-        self, users: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, line: Proxy
     ) -> None:
         created = users.create(user())
         held = threading.Event()
@@ -825,7 +867,7 @@ class TestConnections:
         assert users.list_users(Listing(1)).users == [created]
 
     def test_a_query_without_a_response_is_repeated_alone(
-        self, users: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, line: Proxy
     ) -> None:
         created = users.create(user())
         line.forget()
@@ -834,7 +876,7 @@ class TestConnections:
         assert line.requests == ["Query"] * 9
 
     def test_while_most_requests_fail_they_are_not_repeated(
-        self, users: DynamoDBUsers, line: Proxy
+        self, users: DynamoDBUserRepository, line: Proxy
     ) -> None:
         line.fail("GetItem", lost_request, forever=True)
         for _ in range(60):

@@ -9,18 +9,13 @@ from typing import Any
 
 import pytest
 
-from dynamodb import DynamoDBUsers
-from errors import (
-    EmailTaken,
-    IdempotencyKeyReused,
-    PreconditionFailed,
-    UsernameTaken,
-    UserNotFound,
-)
-from models import User
-from tests.in_memory_users import InMemoryUsers
+from backend.api.runtime.errors import PreconditionFailed
+from backend.users.dynamodb.repository import DynamoDBUserRepository
+from backend.users.errors import EmailTaken, IdempotencyKeyReused, UsernameTaken, UserNotFound
+from backend.users.models import User
+from backend.users.repository import IdempotencyKey, Listing, Page, UserRepository
+from tests.in_memory_users import InMemoryUserRepository
 from tests.integration.conftest import Clock
-from users import Attempt, Listing, Page, Users
 
 EVERY_MEMBER: dict[str, Any] = {
     "email": "Jane.Doe@Example.com",
@@ -53,13 +48,13 @@ def refuse(_user: User) -> None:
     raise PreconditionFailed
 
 
-def test_what_was_created_can_be_read(users: Users) -> None:
+def test_what_was_created_can_be_read(users: UserRepository) -> None:
     created = user(**EVERY_MEMBER)
     users.create(created)
     assert users.get("jane") == created
 
 
-def test_numbers_keep_their_types(users: Users) -> None:
+def test_numbers_keep_their_types(users: UserRepository) -> None:
     users.create(user(attributes={"int": 1, "float": 1.0, "bool": True}))
     kept = users.get("jane").members["attributes"]
     assert {name: type(value) for name, value in kept.items()} == {
@@ -69,12 +64,12 @@ def test_numbers_keep_their_types(users: Users) -> None:
     }
 
 
-def test_nobody_is_found_under_an_unknown_username(users: Users) -> None:
+def test_nobody_is_found_under_an_unknown_username(users: UserRepository) -> None:
     with pytest.raises(UserNotFound):
         users.get("jane")
 
 
-def test_a_username_is_taken_once(users: Users) -> None:
+def test_a_username_is_taken_once(users: UserRepository) -> None:
     first = user(email="first@example.com")
     users.create(first)
     with pytest.raises(UsernameTaken):
@@ -82,14 +77,14 @@ def test_a_username_is_taken_once(users: Users) -> None:
     assert users.get("jane") == first
 
 
-def test_a_refused_create_holds_no_email(users: Users) -> None:
+def test_a_refused_create_holds_no_email(users: UserRepository) -> None:
     users.create(user("jane"))
     with pytest.raises(UsernameTaken):
         users.create(user("jane", email="free@example.com"))
     users.create(user("john", email="free@example.com"))
 
 
-def test_an_email_is_taken_once_in_any_case(users: Users) -> None:
+def test_an_email_is_taken_once_in_any_case(users: UserRepository) -> None:
     users.create(user("jane", email="Jane@Example.com"))
     with pytest.raises(EmailTaken):
         users.create(user("john", email="jane@example.COM"))
@@ -97,32 +92,32 @@ def test_an_email_is_taken_once_in_any_case(users: Users) -> None:
         users.get("john")
 
 
-def test_the_username_is_named_when_both_are_taken(users: Users) -> None:
+def test_the_username_is_named_when_both_are_taken(users: UserRepository) -> None:
     users.create(user(email="jane@example.com"))
     with pytest.raises(UsernameTaken):
         users.create(user(email="jane@example.com"))
 
 
-def test_an_update_returns_and_keeps_the_changed_state(users: Users) -> None:
+def test_an_update_returns_and_keeps_the_changed_state(users: UserRepository) -> None:
     users.create(user(given_name="Jane"))
     changed = users.update("jane", change_to(given_name="Janet"))
     assert changed.members == {"status": "active", "given_name": "Janet"}
     assert users.get("jane") == changed
 
 
-def test_an_update_that_changes_nothing_keeps_the_state(users: Users) -> None:
+def test_an_update_that_changes_nothing_keeps_the_state(users: UserRepository) -> None:
     created = user(given_name="Jane")
     users.create(created)
     assert users.update("jane", change_to(given_name="Jane")) == created
     assert users.get("jane") == created
 
 
-def test_nobody_is_updated_under_an_unknown_username(users: Users) -> None:
+def test_nobody_is_updated_under_an_unknown_username(users: UserRepository) -> None:
     with pytest.raises(UserNotFound):
         users.update("jane", change_to())
 
 
-def test_a_refused_update_changes_nothing(users: Users) -> None:
+def test_a_refused_update_changes_nothing(users: UserRepository) -> None:
     created = user()
     users.create(created)
 
@@ -134,7 +129,7 @@ def test_a_refused_update_changes_nothing(users: Users) -> None:
     assert users.get("jane") == created
 
 
-def test_an_update_to_a_taken_email_changes_nothing(users: Users) -> None:
+def test_an_update_to_a_taken_email_changes_nothing(users: UserRepository) -> None:
     created = user("jane", email="jane@example.com")
     users.create(created)
     users.create(user("john", email="john@example.com"))
@@ -145,7 +140,7 @@ def test_an_update_to_a_taken_email_changes_nothing(users: Users) -> None:
         users.create(user("other", email="jane@example.com"))
 
 
-def test_a_changed_email_frees_the_old_one_and_holds_the_new_one(users: Users) -> None:
+def test_a_changed_email_frees_the_old_one_and_holds_the_new_one(users: UserRepository) -> None:
     users.create(user("jane", email="old@example.com"))
     users.update("jane", change_to(email="new@example.com"))
     users.create(user("john", email="old@example.com"))
@@ -153,7 +148,7 @@ def test_a_changed_email_frees_the_old_one_and_holds_the_new_one(users: Users) -
         users.create(user("other", email="new@example.com"))
 
 
-def test_an_email_can_change_its_case(users: Users) -> None:
+def test_an_email_can_change_its_case(users: UserRepository) -> None:
     users.create(user("jane", email="jane@example.com"))
     assert users.update("jane", change_to(email="Jane@Example.com")).members["email"] == (
         "Jane@Example.com"
@@ -162,20 +157,20 @@ def test_an_email_can_change_its_case(users: Users) -> None:
         users.create(user("john", email="jane@example.com"))
 
 
-def test_a_removed_email_is_free(users: Users) -> None:
+def test_a_removed_email_is_free(users: UserRepository) -> None:
     users.create(user("jane", email="jane@example.com"))
     users.update("jane", change_to())
     users.create(user("john", email="jane@example.com"))
 
 
-def test_an_added_email_is_held(users: Users) -> None:
+def test_an_added_email_is_held(users: UserRepository) -> None:
     users.create(user("jane"))
     users.update("jane", change_to(email="jane@example.com"))
     with pytest.raises(EmailTaken):
         users.create(user("john", email="jane@example.com"))
 
 
-def test_a_deleted_user_is_gone_and_its_names_are_free(users: Users) -> None:
+def test_a_deleted_user_is_gone_and_its_names_are_free(users: UserRepository) -> None:
     users.create(user(email="jane@example.com"))
     users.delete("jane", permit)
     with pytest.raises(UserNotFound):
@@ -183,12 +178,12 @@ def test_a_deleted_user_is_gone_and_its_names_are_free(users: Users) -> None:
     users.create(user(email="jane@example.com"))
 
 
-def test_nobody_is_deleted_under_an_unknown_username(users: Users) -> None:
+def test_nobody_is_deleted_under_an_unknown_username(users: UserRepository) -> None:
     with pytest.raises(UserNotFound):
         users.delete("jane", permit)
 
 
-def test_a_refused_delete_changes_nothing(users: Users) -> None:
+def test_a_refused_delete_changes_nothing(users: UserRepository) -> None:
     created = user(email="jane@example.com")
     users.create(created)
     with pytest.raises(PreconditionFailed):
@@ -197,15 +192,15 @@ def test_a_refused_delete_changes_nothing(users: Users) -> None:
 
 
 class TestAttempts:
-    FIRST = Attempt("key", "request")
+    FIRST = IdempotencyKey("key", "request")
 
-    def test_a_repeat_gives_the_first_answer(self, users: Users) -> None:
+    def test_a_repeat_gives_the_first_answer(self, users: UserRepository) -> None:
         first = user(**EVERY_MEMBER)
         assert users.create(first, self.FIRST) is first
         assert users.create(user(**EVERY_MEMBER), self.FIRST) == first
         assert users.get("jane") == first
 
-    def test_a_repeat_does_not_see_what_became_of_the_user(self, users: Users) -> None:
+    def test_a_repeat_does_not_see_what_became_of_the_user(self, users: UserRepository) -> None:
         first = users.create(user(email="jane@example.com"), self.FIRST)
         users.update("jane", change_to(given_name="Jane"))
         assert users.create(user(email="jane@example.com"), self.FIRST) == first
@@ -214,21 +209,21 @@ class TestAttempts:
         with pytest.raises(UserNotFound):
             users.get("jane")
 
-    def test_a_key_is_for_one_request(self, users: Users) -> None:
+    def test_a_key_is_for_one_request(self, users: UserRepository) -> None:
         users.create(user("jane"), self.FIRST)
         with pytest.raises(IdempotencyKeyReused):
-            users.create(user("john"), Attempt("key", "another request"))
+            users.create(user("john"), IdempotencyKey("key", "another request"))
         with pytest.raises(IdempotencyKeyReused):  # before it is said what else is taken
-            users.create(user("jane"), Attempt("key", "another request"))
+            users.create(user("jane"), IdempotencyKey("key", "another request"))
         with pytest.raises(UserNotFound):
             users.get("john")
 
-    def test_another_key_is_another_request(self, users: Users) -> None:
+    def test_another_key_is_another_request(self, users: UserRepository) -> None:
         users.create(user(), self.FIRST)
         with pytest.raises(UsernameTaken):
-            users.create(user(), Attempt("another key", "request"))
+            users.create(user(), IdempotencyKey("another key", "request"))
 
-    def test_an_attempt_is_remembered_for_a_day(self, users: Users, clock: Clock) -> None:
+    def test_an_attempt_is_remembered_for_a_day(self, users: UserRepository, clock: Clock) -> None:
         first = users.create(user(), self.FIRST)
         users.delete("jane", permit)
         clock.now += 24 * 60 * 60
@@ -239,23 +234,23 @@ class TestAttempts:
             assert users.create(user() if _ else second, self.FIRST) == second
         clock.now += 24 * 60 * 60
         with pytest.raises(IdempotencyKeyReused):
-            users.create(user(), Attempt("key", "another request"))
+            users.create(user(), IdempotencyKey("key", "another request"))
         clock.now += 1
         with pytest.raises(UsernameTaken):
             users.create(user(), self.FIRST)
 
-    def test_a_refused_attempt_is_not_remembered(self, users: Users) -> None:
+    def test_a_refused_attempt_is_not_remembered(self, users: UserRepository) -> None:
         users.create(user("jane", email="jane@example.com"))
         with pytest.raises(UsernameTaken):
             users.create(user("jane"), self.FIRST)
         with pytest.raises(EmailTaken):
             users.create(user("john", email="jane@example.com"), self.FIRST)
         john = user("john")
-        assert users.create(john, Attempt("key", "corrected")) is john
+        assert users.create(john, IdempotencyKey("key", "corrected")) is john
 
 
 class TestLists:
-    def test_users_are_listed_by_username(self, users: Users) -> None:
+    def test_users_are_listed_by_username(self, users: UserRepository) -> None:
         members = {name: value for name, value in EVERY_MEMBER.items() if name != "email"}
         made = {name: user(name, **members) for name in ["z9", "a.b", "0", "a", "a-b"]}
         for one in made.values():
@@ -263,11 +258,13 @@ class TestLists:
         listed = users.list_users(Listing(limit=10))
         assert listed == Page([made[name] for name in ["0", "a", "a-b", "a.b", "z9"]], more=False)
 
-    def test_nobody_is_listed_where_nobody_is(self, users: Users) -> None:
+    def test_nobody_is_listed_where_nobody_is(self, users: UserRepository) -> None:
         assert users.list_users(Listing(limit=1)) == Page([], more=False)
 
     @pytest.mark.parametrize("limit", [1, 2, 7, 25, 40, 100])
-    def test_pages_are_full_and_each_user_is_on_one(self, users: Users, limit: int) -> None:
+    def test_pages_are_full_and_each_user_is_on_one(
+        self, users: UserRepository, limit: int
+    ) -> None:
         names = _create_many(users)
         pages = walk(users, Listing(limit))
         assert [name for page in pages for name in page] == names
@@ -287,14 +284,14 @@ class TestLists:
         ],
     )
     def test_filters_leave_full_pages(
-        self, users: Users, limit: int, filters: dict[str, str], expected: str
+        self, users: UserRepository, limit: int, filters: dict[str, str], expected: str
     ) -> None:
         names = [name for name in _create_many(users) if re.fullmatch(expected, name)]
         pages = walk(users, Listing(limit, **filters))
         assert [name for page in pages for name in page] == names
         assert {len(page) for page in pages[:-1]} <= {limit}
 
-    def test_a_user_is_found_by_email_in_any_case(self, users: Users) -> None:
+    def test_a_user_is_found_by_email_in_any_case(self, users: UserRepository) -> None:
         jane = users.create(user("jane", email="Jane@Example.com"))
         users.create(user("john", email="john@example.com"))
         listing = Listing(limit=1, email="jANE@example.com")
@@ -307,7 +304,7 @@ class TestLists:
         ]:
             assert users.list_users(other).users == [jane] * listed
 
-    def test_a_changed_status_moves_a_user(self, users: Users) -> None:
+    def test_a_changed_status_moves_a_user(self, users: UserRepository) -> None:
         users.create(user())
         suspended = users.update("jane", change_to(status="suspended"))
         assert users.list_users(Listing(1, status="active")).users == []
@@ -315,13 +312,13 @@ class TestLists:
         users.delete("jane", permit)
         assert users.list_users(Listing(1, status="suspended")).users == []
 
-    def test_a_list_has_the_newest_states(self, users: Users) -> None:
+    def test_a_list_has_the_newest_states(self, users: UserRepository) -> None:
         users.create(user())
         changed = users.update("jane", change_to(given_name="Jane"))
         for listing in (Listing(1), Listing(1, status="active")):
             assert users.list_users(listing).users == [changed]
 
-    def test_a_page_may_begin_after_a_user_who_is_gone(self, users: Users) -> None:
+    def test_a_page_may_begin_after_a_user_who_is_gone(self, users: UserRepository) -> None:
         names = _create_many(users)
         users.delete(names[3], permit)
         assert _names(users, Listing(2, after=names[3])) == names[4:6]
@@ -329,7 +326,7 @@ class TestLists:
         assert _names(users, listing) == ["user04", "user06"]
 
 
-def test_the_store_can_be_reached(users: Users) -> None:
+def test_the_store_can_be_reached(users: UserRepository) -> None:
     users.check()
 
 
@@ -337,20 +334,22 @@ class TestAtOnce:
     """moto isn't made for several threads, so it has no part here."""
 
     @pytest.fixture(params=["in_memory", "dynamodb_local"])
-    def users(self, request: pytest.FixtureRequest) -> InMemoryUsers | DynamoDBUsers:
+    def users(
+        self, request: pytest.FixtureRequest
+    ) -> InMemoryUserRepository | DynamoDBUserRepository:
         if request.param == "in_memory":
-            return InMemoryUsers()
-        made: DynamoDBUsers = request.getfixturevalue("dynamodb_users")
+            return InMemoryUserRepository()
+        made: DynamoDBUserRepository = request.getfixturevalue("dynamodb_users")
         return made
 
-    def test_one_of_many_creates_of_a_username_succeeds(self, users: Users) -> None:
+    def test_one_of_many_creates_of_a_username_succeeds(self, users: UserRepository) -> None:
         assert _succeeded(users, [user("jane") for _ in range(20)]) == 1
 
-    def test_one_of_many_creates_with_an_email_succeeds(self, users: Users) -> None:
+    def test_one_of_many_creates_with_an_email_succeeds(self, users: UserRepository) -> None:
         many = [user(f"jane{i}", email="jane@example.com") for i in range(20)]
         assert _succeeded(users, many) == 1
 
-    def test_no_update_is_lost(self, users: Users) -> None:
+    def test_no_update_is_lost(self, users: UserRepository) -> None:
         users.create(user(attributes={"count": 0}))
 
         def count(before: User) -> User:
@@ -362,15 +361,15 @@ class TestAtOnce:
         after = users.get("jane")
         assert (after.members["attributes"], after.version) == ({"count": 40}, 41)
 
-    def test_first_tries_at_once_make_one_user_and_one_answer(self, users: Users) -> None:
+    def test_first_tries_at_once_make_one_user_and_one_answer(self, users: UserRepository) -> None:
         def create(_: int) -> User:
-            return users.create(user(email="jane@example.com"), Attempt("key", "request"))
+            return users.create(user(email="jane@example.com"), IdempotencyKey("key", "request"))
 
         with ThreadPoolExecutor(20) as pool:
             answers = list(pool.map(create, range(20)))
         assert answers == [users.get("jane")] * 20
 
-    def test_a_walk_sees_everyone_who_exists_throughout_once(self, users: Users) -> None:
+    def test_a_walk_sees_everyone_who_exists_throughout_once(self, users: UserRepository) -> None:
         lasting = [f"user{number:03}" for number in range(0, 200, 2)]
         for name in lasting:
             users.create(user(name))
@@ -395,7 +394,9 @@ class TestAtOnce:
             for visitor in visitors:
                 visitor.result()
 
-    def test_users_who_take_emails_from_each_other_never_share_one(self, users: Users) -> None:
+    def test_users_who_take_emails_from_each_other_never_share_one(
+        self, users: UserRepository
+    ) -> None:
         for name in ("jane", "john"):
             users.create(user(name, email=f"{name}@example.com"))
 
@@ -416,7 +417,7 @@ class TestAtOnce:
                 users.create(user("one-more", email=email))
 
 
-def _create_many(users: Users) -> list[str]:
+def _create_many(users: UserRepository) -> list[str]:
     """Every fifth is suspended."""
     names = [f"user{number:02}" for number in range(40)] + ["v", "v5"]
     for name in sorted(names, reverse=True):
@@ -424,7 +425,7 @@ def _create_many(users: Users) -> list[str]:
     return names
 
 
-def walk(users: Users, listing: Listing) -> list[list[str]]:
+def walk(users: UserRepository, listing: Listing) -> list[list[str]]:
     """The usernames on each page, the last of which may be empty only when it is the first."""
     pages = []
     while True:
@@ -436,11 +437,11 @@ def walk(users: Users, listing: Listing) -> list[list[str]]:
         listing = listing._replace(after=page.users[-1].username)
 
 
-def _names(users: Users, listing: Listing) -> list[str]:
+def _names(users: UserRepository, listing: Listing) -> list[str]:
     return [one.username for one in users.list_users(listing).users]
 
 
-def _succeeded(users: Users, candidates: list[User]) -> int:
+def _succeeded(users: UserRepository, candidates: list[User]) -> int:
     def create(candidate: User) -> bool:
         try:
             users.create(candidate)

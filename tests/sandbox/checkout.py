@@ -16,6 +16,7 @@ from tests.sandbox.conftest import ROOT, Sandbox, with_token
 from tooling import git
 
 RUNTIME = Path("backend/api/runtime")
+USERS = Path("backend/users")
 
 # What is installed is the same in the copy.
 _INSTALLED = (

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from problems import INTERNAL_ERROR, PROBLEM_TYPES
+from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES
 from tests.browser import browser
 from tests.sandbox.conftest import token_of
 from tooling.install import LOCAL

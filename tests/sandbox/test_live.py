@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.checkout import RUNTIME, Checkout
+from tests.sandbox.checkout import RUNTIME, USERS, Checkout
 from tests.sandbox.conftest import Sandbox
 
 MISTAKE = "{}[username]"
@@ -18,8 +18,10 @@ NOT_LIVE = "not live; what worked before still serves."
 HEALTH = '"/health": self.health,'
 ADDED_ROUTE = {
     RUNTIME / "calls.py": (HEALTH, f'"/hello": self.health,\n            {HEALTH}'),
-    RUNTIME / "routes.py": ('"/health"', '"/hello": ("GET", "HEAD"),\n    "/health"'),
-    Path("backend/api/routes.py"): ('    "/health"', '    "/hello": _READS,\n    "/health"'),
+    Path("backend/api/routes.py"): (
+        '    *_reads("/health"',
+        '    *_reads("/hello", Access.OPEN),\n    *_reads("/health"',
+    ),
 }
 
 
@@ -31,9 +33,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 
 def test_edited_code_is_live_by_itself(checkout: Checkout) -> None:
-    edit = {RUNTIME / "errors.py": ("There is no user with", "Nobody has")}
+    edit = {USERS / "errors.py": ("There is no user with", "Nobody has")}
     with checkout.edited(edit) as said:
-        assert re.search(r"^backend/api/runtime/errors\.py: live after .+ \(hotswap\)$", said, re.M)
+        assert re.search(r"^backend/users/errors\.py: live after .+ \(hotswap\)$", said, re.M)
         assert checkout.get("/users/jane").json()["detail"] == "Nobody has this username."
     assert checkout.get("/users/jane").json()["detail"] == "There is no user with this username."
 
@@ -41,7 +43,7 @@ def test_edited_code_is_live_by_itself(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "path"),
     [
-        (RUNTIME / "pages" / "docs.html", "<title>", "<title>Our ", "/docs"),
+        (RUNTIME / "static" / "docs.html", "<title>", "<title>Our ", "/docs"),
         (Path("docs/openapi.json"), '"title": "', '"title": "Our ', "/openapi.json"),
     ],
 )
@@ -81,11 +83,11 @@ def test_an_added_route_is_deployed_and_broken_infrastructure_is_not(checkout: C
     calls = RUNTIME / "calls.py"
     mistaken = {**ADDED_ROUTE, calls: (HEALTH, ADDED_ROUTE[calls][1] + "(")}
     with checkout.edited(mistaken) as said:
-        assert said.endswith(f"routes.py and 2 more: {NOT_LIVE}\n")
+        assert said.endswith(f"routes.py and 1 more: {NOT_LIVE}\n")
         text = (checkout.folder / calls).read_text()
         repaired = checkout.write(calls, text.replace("self.health,(", "self.health,"))
         # The files that were not at fault are deployed with it.
-        assert re.search(r"routes\.py and 2 more: live after .+ \(cdk deploy\)$", repaired, re.M)
+        assert re.search(r"routes\.py and 1 more: live after .+ \(cdk deploy\)$", repaired, re.M)
         assert checkout.get("/hello").json() == {"status": "ok"}
         checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
 
@@ -142,9 +144,9 @@ def test_what_no_code_works_with_is_said(checkout: Checkout) -> None:
 def test_what_was_hotswapped_and_taken_back_while_it_was_stopped_is_not_live(
     checkout: Checkout,
 ) -> None:
-    errors = checkout.folder / RUNTIME / "errors.py"
+    errors = checkout.folder / USERS / "errors.py"
     original = errors.read_text()
-    checkout.write(RUNTIME / "errors.py", original.replace("There is no user", "Nobody is"))
+    checkout.write(USERS / "errors.py", original.replace("There is no user", "Nobody is"))
     checkout.sandbox.terminate()
     errors.write_text(original)
     checkout.start()
@@ -153,11 +155,11 @@ def test_what_was_hotswapped_and_taken_back_while_it_was_stopped_is_not_live(
 
 def test_it_says_what_is_asked_and_logged_but_no_username(checkout: Checkout) -> None:
     edit = {
-        RUNTIME / "api.py": (
+        RUNTIME / "handler.py": (
             '"""Answer one request."""',
             'print("here", flush=True)\n        """Answer one request."""',
         ),
-        RUNTIME / "parsing.py": ("    return username.lower()", f"    {MISTAKE}\n    return ''"),
+        USERS / "validation.py": ("    return username.lower()", f"    {MISTAKE}\n    return ''"),
     }
     with checkout.edited(edit):
         for _ in range(20):

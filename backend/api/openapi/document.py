@@ -3,11 +3,11 @@
 import json
 from typing import Any, Final
 
-import bodies
 from backend.api.openapi import operations, parameters, responses, schemas, service, users
-from errors import MAX_FAULTS
-from explanations import EXPLANATIONS
-from problems import INTERNAL_ERROR, PROBLEM_TYPES
+from backend.api.runtime import bodies
+from backend.api.runtime.explanations import EXPLANATIONS
+from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES
+from backend.users.errors import MAX_FAULTS
 
 # Of the interface, not of a build: what a client was made from.
 _VERSION: Final = "1.1.0"
@@ -80,7 +80,7 @@ def make() -> dict[str, Any]:
                 "x-internal": False,
             }
         ],
-        "security": operations.READ,
+        "security": operations.SECURITY,
         "tags": [
             {"name": users.TAG, "description": "Create, read, list, change and delete users."},
             {"name": service.TAG, "description": "Health and documentation of the API."},

@@ -3,16 +3,15 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from backend.api import routes
 from backend.api.openapi import responses
 from backend.api.openapi.responses import Response
+from backend.api.routes import Access
 
 type Operation = dict[str, Any]
 
-READ: Final[list[dict[str, list[str]]]] = [{"bearer": ["users/read"]}]
-WRITE: Final[list[dict[str, list[str]]]] = [{"bearer": ["users/write"]}]
-# {}: a deployment may open it.
-READ_UNLESS_OPEN: Final[list[dict[str, list[str]]]] = [{}, *READ]
-NO_TOKEN: Final[list[dict[str, list[str]]]] = []
+# What a call needs unless it says otherwise.
+SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": [routes.READ]}]
 
 # Names of responses.components(), by status: what the gateway can answer to every call.
 BY_THE_GATEWAY: Final = {"401": "Unauthorized", "403": "Forbidden", "429": "TooManyRequests"}
@@ -47,6 +46,7 @@ def _head(get: Operation) -> Operation:
 
 
 def operation(
+    route: str,
     operation_id: str,
     summary: str,
     description: str,
@@ -55,9 +55,19 @@ def operation(
     parameters: Iterable[str] = (),
     body: dict[str, Any] | None = None,
     tag: str,
-    security: list[dict[str, list[str]]] = READ,
 ) -> Operation:
-    """answers: by status; a name is one of responses.components(). security: any of these."""
+    """Describe a call.
+
+    Args:
+        route: Its key, such as "GET /users".
+        operation_id: Its name in generated clients.
+        summary: What it does, in a few words.
+        description: What it does, in a few sentences.
+        answers: Its responses by status; a name is one of responses.components().
+        parameters: Names of parameters.components().
+        body: What it takes.
+        tag: The group that it belongs to.
+    """
     result: Operation = {
         "operationId": operation_id,
         "summary": summary,
@@ -68,13 +78,24 @@ def operation(
         result["parameters"] = [ref_to_parameter(name) for name in names]
     if body:
         result["requestBody"] = body
-    if security != READ:  # which is the document's own
+    if (security := _security(route)) != SECURITY:
         result["security"] = security
     result["responses"] = {
         status: {"$ref": f"#/components/responses/{answer}"} if isinstance(answer, str) else answer
         for status, answer in sorted(answers.items())
     }
     return result
+
+
+def _security(key: str) -> list[dict[str, list[str]]]:
+    """Return what a call needs, as alternatives."""
+    [route] = [route for route in routes.ROUTES if route.key == key]
+    with_token = [{"bearer": [route.scope]}]
+    return {
+        Access.TOKEN: with_token,
+        Access.OPEN: [],
+        Access.DOCS: [{}, *with_token],  # a deployment may open it
+    }[route.access]
 
 
 def parameter(name: str, place: str, description: str, example: str | int) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import Any, Final
 from backend.api.openapi import schemas
 from backend.api.openapi.operations import parameter
 from backend.api.openapi.schemas import EXAMPLE_CURSOR, EXAMPLE_USER
-from idempotency import KEY_PATTERN
-from preconditions import ENTITY_TAGS, entity_tag
-from schema import LIST_PARAMETERS, USERNAME, Schema
+from backend.api.runtime.idempotency import KEY_PATTERN
+from backend.api.runtime.preconditions import ENTITY_TAGS, entity_tag
+from backend.users.schema import LIST_PARAMETERS, USERNAME, Schema
 
 _ETAG: Final = entity_tag(EXAMPLE_USER.etag)
 

@@ -3,28 +3,28 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-import bodies
-import parsing
-import problems
 from backend.api.openapi.schemas import EXAMPLE_NEXT, EXAMPLE_USER, ref
-from errors import (
+from backend.api.runtime import bodies, problems
+from backend.api.runtime.errors import (
     ContentTooLarge,
-    EmailTaken,
-    IdempotencyKeyReused,
-    InvalidUser,
     MalformedRequest,
     MethodNotAllowed,
     PathNotFound,
     PreconditionFailed,
-    Unavailable,
     UnsupportedMediaType,
-    UserError,
+)
+from backend.api.runtime.explanations import EXPLANATIONS
+from backend.api.runtime.preconditions import entity_tag
+from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType, problem
+from backend.users import validation
+from backend.users.errors import (
+    EmailTaken,
+    IdempotencyKeyReused,
+    InvalidUser,
+    Unavailable,
     UsernameTaken,
     UserNotFound,
 )
-from explanations import EXPLANATIONS
-from preconditions import entity_tag
-from problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType, problem
 
 type Response = dict[str, Any]
 
@@ -189,7 +189,7 @@ def _gateway_content(message: str) -> dict[str, Any]:
 
 
 def _kind(error: type[Exception]) -> ProblemType:
-    return PROBLEM_TYPES[error] if issubclass(error, UserError) else INTERNAL_ERROR
+    return PROBLEM_TYPES.get(error, INTERNAL_ERROR)
 
 
 def _uri(kind: ProblemType) -> str:
@@ -219,7 +219,7 @@ def _example(error: type[Exception], headers: tuple[str, ...]) -> dict[str, Any]
 
 def _invalid_user() -> InvalidUser:
     try:
-        parsing.parse_replacement({"email": "jane", "surname": "Doe"}, username="jane")
+        validation.parse_replacement({"email": "jane", "surname": "Doe"}, username="jane")
     except InvalidUser as error:
         return error
     raise AssertionError("the example is valid")

@@ -2,12 +2,19 @@
 
 from typing import Any, Final
 
-from errors import MAX_FAULTS
-from listing import next_page
-from models import User
-from problems import INTERNAL_ERROR, PROBLEM_TYPES
-from schema import ATTRIBUTE_VALUE, LIST_PARAMETERS, READ_ONLY, USERNAME, WRITABLE, Schema
-from users import Listing
+from backend.api.runtime.listing import next_page
+from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES
+from backend.users.errors import MAX_FAULTS
+from backend.users.models import User
+from backend.users.repository import Listing
+from backend.users.schema import (
+    ATTRIBUTE_VALUE,
+    LIST_PARAMETERS,
+    READ_ONLY,
+    USERNAME,
+    WRITABLE,
+    Schema,
+)
 
 _KINDS: Final = (*PROBLEM_TYPES.values(), INTERNAL_ERROR)
 _STATUSES: Final = sorted({kind.status for kind in _KINDS})

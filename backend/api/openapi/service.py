@@ -4,8 +4,6 @@ from typing import Any, Final
 
 from backend.api.openapi.operations import (
     BY_THE_GATEWAY,
-    NO_TOKEN,
-    READ_UNLESS_OPEN,
     operation,
     parameter,
     path,
@@ -26,6 +24,7 @@ def paths() -> dict[str, Any]:
     return {
         "/health": path(
             get=operation(
+                "GET /health",
                 "getHealth",
                 "Check the health of the API",
                 "Returns 200 if the API can reach its database. Needs no token.",
@@ -36,29 +35,28 @@ def paths() -> dict[str, Any]:
                     **_HEALTH,
                 },
                 tag=TAG,
-                security=NO_TOKEN,
             )
         ),
         "/openapi.json": path(
             get=operation(
+                "GET /openapi.json",
                 "getOpenAPI",
                 "Get this document",
                 "Returns this document as JSON.",
                 {"200": success("The document.", *_OF_A_FILE, schema={"type": "object"}), **_FILE},
                 parameters=("If-None-Match",),
                 tag=TAG,
-                security=READ_UNLESS_OPEN,
             )
         ),
         "/docs": path(
             get=operation(
+                "GET /docs",
                 "getDocs",
                 "Open the documentation page",
                 "Returns an HTML page that documents the API and sends requests to it.",
                 {"200": _page("The page.", "ETag"), **_FILE},
                 parameters=("If-None-Match",),
                 tag=TAG,
-                security=READ_UNLESS_OPEN,
             )
         ),
         "/docs/{file}": {
@@ -74,6 +72,7 @@ def paths() -> dict[str, Any]:
             ],
             **path(
                 get=operation(
+                    "GET /docs/{file}",
                     "getDocsFile",
                     "Get a file of the documentation page",
                     "Returns a script, a style sheet or a licence of the documentation page.",
@@ -89,7 +88,6 @@ def paths() -> dict[str, Any]:
                     },
                     parameters=("If-None-Match",),
                     tag=TAG,
-                    security=READ_UNLESS_OPEN,
                 )
             ),
         },
@@ -103,12 +101,12 @@ def paths() -> dict[str, Any]:
             ],
             **path(
                 get=operation(
+                    "GET /problems/{name}",
                     "getProblem",
                     "Read about a problem type",
                     "Returns an HTML page that explains a problem type and what to do about it.",
                     {"200": _page("The page."), "404": "PathNotFound", **_PAGE},
                     tag=TAG,
-                    security=READ_UNLESS_OPEN,
                 )
             ),
         },

@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-import bodies
 from backend.api.openapi import schemas
-from backend.api.openapi.operations import BY_THE_GATEWAY, WRITE, operation, path, ref_to_parameter
+from backend.api.openapi.operations import BY_THE_GATEWAY, operation, path, ref_to_parameter
 from backend.api.openapi.responses import Response, success
 from backend.api.openapi.schemas import EXAMPLE_CURSOR, EXAMPLE_USER, ref
-from schema import LIST_PARAMETERS
+from backend.api.runtime import bodies
+from backend.users.schema import LIST_PARAMETERS
 
 TAG: Final = "users"
 
@@ -27,6 +27,7 @@ def paths() -> dict[str, Any]:
     return {
         "/users": path(
             get=operation(
+                "GET /users",
                 "listUsers",
                 "List users",
                 "Returns a page of the users that match all filters, sorted by username. "
@@ -36,6 +37,7 @@ def paths() -> dict[str, Any]:
                 parameters=LIST_PARAMETERS,
             ),
             post=operation(
+                "POST /users",
                 "createUser",
                 "Create a user",
                 "Creates a user. No other user may have the same username or email.",
@@ -52,13 +54,13 @@ def paths() -> dict[str, Any]:
                 parameters=("Idempotency-Key",),
                 body=_body("NewUser", bodies.JSON),
                 tag=TAG,
-                security=WRITE,
             ),
         ),
         "/users/{username}": {
             "parameters": [ref_to_parameter("username")],
             **path(
                 get=operation(
+                    "GET /users/{username}",
                     "getUser",
                     "Get a user",
                     "Returns the user, with the ETag of its state.",
@@ -67,6 +69,7 @@ def paths() -> dict[str, Any]:
                     tag=TAG,
                 ),
                 put=operation(
+                    "PUT /users/{username}",
                     "replaceUser",
                     "Replace a user",
                     "Replaces all writable members. Members that the body leaves out are removed; "
@@ -83,9 +86,9 @@ def paths() -> dict[str, Any]:
                     parameters=_CONDITIONS,
                     body=_body("UserReplacement", bodies.JSON),
                     tag=TAG,
-                    security=WRITE,
                 ),
                 patch=operation(
+                    "PATCH /users/{username}",
                     "patchUser",
                     "Change a user",
                     "Merges the body into the user (RFC 7396). The changed members must be valid "
@@ -101,16 +104,15 @@ def paths() -> dict[str, Any]:
                     parameters=_CONDITIONS,
                     body=_body("UserPatch", bodies.MERGE_PATCH),
                     tag=TAG,
-                    security=WRITE,
                 ),
                 delete=operation(
+                    "DELETE /users/{username}",
                     "deleteUser",
                     "Delete a user",
                     "Deletes the user and frees the username and the email.",
                     {"204": success("The user was deleted."), **_ON_A_USER},
                     parameters=_CONDITIONS,
                     tag=TAG,
-                    security=WRITE,
                 ),
             ),
         },

@@ -5,8 +5,8 @@ import json
 import math
 from typing import Any, Final
 
-from errors import ContentTooLarge, MalformedRequest, UnsupportedMediaType
-from models import Document
+from backend.api.runtime.errors import ContentTooLarge, MalformedRequest, UnsupportedMediaType
+from backend.users.models import Document
 
 JSON: Final = ("application/json",)
 MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")

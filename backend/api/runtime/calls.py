@@ -4,15 +4,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import bodies
-import idempotency
-import parsing
-from errors import UserNotFound
-from listing import next_page, read_listing, read_query
-from models import Document, User
-from preconditions import Preconditions, entity_tag
-from response import Response
-from users import Users
+from backend.api.runtime import bodies, idempotency
+from backend.api.runtime.listing import next_page, read_listing, read_query
+from backend.api.runtime.preconditions import Preconditions, entity_tag
+from backend.api.runtime.response import Response
+from backend.users import validation
+from backend.users.errors import UserNotFound
+from backend.users.models import Document, User
+from backend.users.repository import UserRepository
 
 type Event = dict[str, Any]
 type Call = Callable[[Event], Response]
@@ -21,14 +20,14 @@ type Call = Callable[[Event], Response]
 class Calls:
     """Take a request as the gateway describes it (payload format 2.0), once its route is known.
 
-    Each may raise a UserError.
+    Each may raise a RequestError or a DomainError.
 
     Args:
         users: the store.
         count: called with the name of a metric when what it counts has happened.
     """
 
-    def __init__(self, users: Users, count: Callable[[str], None]) -> None:
+    def __init__(self, users: UserRepository, count: Callable[[str], None]) -> None:
         self._users = users
         self._count = count
 
@@ -52,9 +51,9 @@ class Calls:
         """Create a user, or repeat the response to the create that had the same key."""
         _refuse_query(event)
         document = bodies.read_object(event, bodies.JSON, header="Accept")
-        attempt = idempotency.read_attempt(event["headers"], claims(event), document)
-        user = parsing.parse_new_user(document)
-        created = self._users.create(user, attempt)
+        key = idempotency.read_key(event["headers"], claims(event), document)
+        user = validation.parse_new_user(document)
+        created = self._users.create(user, key)
         headers = {"Location": f"/users/{created.username}"}
         if created is user:
             self._count("UsersCreated")
@@ -89,7 +88,7 @@ class Calls:
         preconditions = Preconditions.of(event["headers"])
         username = _username(event)
         document = bodies.read_object(event, bodies.JSON, header="Accept")
-        members = parsing.parse_replacement(document, username=username)
+        members = validation.parse_replacement(document, username=username)
 
         def replace(user: User) -> User:
             preconditions.check(user, safe=False)
@@ -106,7 +105,7 @@ class Calls:
 
         def merge(user: User) -> User:
             preconditions.check(user, safe=False)
-            members = parsing.parse_merge_patch(patch, user.members, username=username)
+            members = validation.parse_merge_patch(patch, user.members, username=username)
             return user.changed(members)
 
         return _user_response(self._update(username, merge))
@@ -144,7 +143,7 @@ class Calls:
 
 def page(event: Event) -> Response:
     """Give a person something to read."""
-    import pages  # noqa: PLC0415 what only people ask for costs no other call anything
+    from backend.api.runtime import pages  # noqa: PLC0415 what only people ask for costs no other call anything
 
     return pages.answer(event["rawPath"], event["headers"])
 
@@ -173,7 +172,7 @@ def _user_response(
 
 def _username(event: Event) -> str:
     """The username in the path, as it is stored; what can't be one is no user's."""
-    normalized = parsing.normalized_username(event["pathParameters"]["username"])
+    normalized = validation.normalized_username(event["pathParameters"]["username"])
     if normalized is None:
         raise UserNotFound
     return normalized

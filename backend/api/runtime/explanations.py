@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from errors import MAX_FAULTS
+from backend.users.errors import MAX_FAULTS
 
 
 class Explanation(NamedTuple):

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from errors import MalformedRequest
-from models import Document
-from users import Attempt
+from backend.api.runtime.errors import MalformedRequest
+from backend.users.models import Document
+from backend.users.repository import IdempotencyKey
 
 KEY_PATTERN: Final = "^[\\x21-\\x7e]{1,255}$"
 _key = re.compile(KEY_PATTERN)
@@ -19,9 +19,9 @@ _key = re.compile(KEY_PATTERN)
 CLIENT_CLAIMS: Final = ("client_id", "azp")
 
 
-def read_attempt(
+def read_key(
     headers: Mapping[str, str], claims: Mapping[str, str], document: Document
-) -> Attempt | None:
+) -> IdempotencyKey | None:
     """Return the attempt that a request is, or None if it has no key.
 
     Args:
@@ -37,7 +37,7 @@ def read_attempt(
         return None
     if not _key.fullmatch(key):
         raise MalformedRequest("Send an Idempotency-Key of 1 to 255 visible ASCII characters.")
-    return Attempt(_digest([*_caller(claims), key]), _digest(document))
+    return IdempotencyKey(_digest([*_caller(claims), key]), _digest(document))
 
 
 def _caller(claims: Mapping[str, str]) -> list[str]:

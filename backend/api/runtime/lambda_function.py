@@ -8,11 +8,11 @@ gc.disable()
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-import settings
-from api import UserAPI
-from client import Client
-from dynamodb import DynamoDBUsers
-from table import Table
+from backend.api.runtime import settings
+from backend.api.runtime.handler import UserAPI
+from backend.users.dynamodb.client import Client
+from backend.users.dynamodb.repository import DynamoDBUserRepository
+from backend.users.dynamodb.table import Table
 
 _SERVICE = "users"
 
@@ -32,7 +32,7 @@ def _observe(operation: str, milliseconds: float) -> None:
 # Once: it keeps its connections from one request to the next.
 _client = Client(_settings.endpoint, _settings.region, authorities=_settings.authorities)
 handler = UserAPI(
-    DynamoDBUsers(Table(_client, _settings.table_name, observe=_observe)),
+    DynamoDBUserRepository(Table(_client, _settings.table_name, observe=_observe)),
     _logger,
     EphemeralMetrics(namespace=_settings.metrics_namespace, service=_SERVICE),
 )

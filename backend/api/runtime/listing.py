@@ -7,10 +7,10 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from errors import MalformedRequest
-from parsing import validator
-from schema import LIST_PARAMETERS
-from users import Listing
+from backend.api.runtime.errors import MalformedRequest
+from backend.users.repository import Listing
+from backend.users.schema import LIST_PARAMETERS
+from backend.users.validation import validator
 
 _VERSION: Final = 1
 _CHECKSUM_BYTES: Final = 8

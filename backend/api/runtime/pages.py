@@ -14,25 +14,22 @@ from pathlib import Path
 from string import Template
 from typing import Final, NamedTuple
 
-from bodies import MAX_BYTES
-from errors import (
+from backend.api.runtime.bodies import MAX_BYTES
+from backend.api.runtime.errors import (
     ContentTooLarge,
-    Fault,
-    InvalidUser,
     MalformedRequest,
     MethodNotAllowed,
     PathNotFound,
-    Unavailable,
     UnsupportedMediaType,
-    UserError,
 )
-from explanations import EXPLANATIONS
-from preconditions import Preconditions, entity_tag
-from problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType, problem
-from response import Response
+from backend.api.runtime.explanations import EXPLANATIONS
+from backend.api.runtime.preconditions import Preconditions, entity_tag
+from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType, problem
+from backend.api.runtime.response import Response
+from backend.users.errors import Fault, InvalidUser, Unavailable
 
-# Our own, and what bundling.py adds to them.
-FOLDER: Final = Path(__file__).parent / "pages"
+# Our own pages, and what asset.py adds to them.
+FOLDER: Final = Path(__file__).parent / "static"
 
 _HTML: Final = "text/html; charset=utf-8"
 _CSS: Final = "text/css; charset=utf-8"
@@ -79,7 +76,7 @@ _READ_ONLY: Final = (
 _TRIES: Final = (*_READ_ONLY, "script-src 'self'", "connect-src 'self'")
 
 # Those of which the name alone doesn't say how one looks.
-_EXAMPLES: Final[dict[type[Exception], UserError]] = {
+_EXAMPLES: Final[dict[type[Exception], Exception]] = {
     MalformedRequest: MalformedRequest("Send a body that is JSON."),
     MethodNotAllowed: MethodNotAllowed(("GET", "HEAD", "PUT", "PATCH", "DELETE")),
     ContentTooLarge: ContentTooLarge(f"Send at most {MAX_BYTES} bytes."),

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from errors import MalformedRequest, NotModified, PreconditionFailed
-from models import User
+from backend.api.runtime.errors import MalformedRequest, NotModified, PreconditionFailed
+from backend.users.models import User
 
 _OPAQUE_TAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
 _ENTITY_TAG = re.compile(rf"(?P<weak>W/)?(?P<tag>{_OPAQUE_TAG})")

@@ -2,18 +2,21 @@
 
 from typing import Any, Final, NamedTuple
 
-from errors import (
+from backend.api.runtime.errors import (
     ContentTooLarge,
-    EmailTaken,
-    IdempotencyKeyReused,
-    InvalidUser,
     MalformedRequest,
     MethodNotAllowed,
     PathNotFound,
     PreconditionFailed,
-    Unavailable,
+    RequestError,
     UnsupportedMediaType,
-    UserError,
+)
+from backend.users.errors import (
+    DomainError,
+    EmailTaken,
+    IdempotencyKeyReused,
+    InvalidUser,
+    Unavailable,
     UsernameTaken,
     UserNotFound,
 )
@@ -29,7 +32,7 @@ class ProblemType(NamedTuple):
     title: str
 
 
-PROBLEM_TYPES: Final[dict[type[UserError], ProblemType]] = {
+PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
     MalformedRequest: ProblemType(400, "malformed-request", "The request can't be read"),
     UserNotFound: ProblemType(404, "user-not-found", "No such user"),
     PathNotFound: ProblemType(404, "path-not-found", "No such path"),
@@ -59,8 +62,8 @@ class Problem(NamedTuple):
 
 
 def problem(error: Exception, request_id: str) -> Problem:
-    """What to answer to `error`; anything but a UserError is a bug and says only the id."""
-    if not isinstance(error, UserError):
+    """Return the response to an error; for a bug it says nothing but the request's id."""
+    if not isinstance(error, DomainError | RequestError):
         detail = "The request met a bug; report it with the id in instance."
         return _problem(INTERNAL_ERROR, detail, request_id)
     result = _problem(PROBLEM_TYPES[type(error)], str(error), request_id)

@@ -11,8 +11,8 @@ from typing import Final
 import boto3
 from botocore.config import Config
 
-from round_trip import RoundTrip
-from version import Unexpected, Version
+from backend.rollout.runtime.round_trip import RoundTrip
+from backend.rollout.runtime.version import Unexpected, Version
 
 _LOG: Final = logging.getLogger(__name__)
 # Above what the function may take, its start included. A request that the SDK repeats could meet

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from version import Answer, Unexpected, Version
+from backend.rollout.runtime.version import Answer, Unexpected, Version
 
 _USER: Final = "/users/{username}"
 _STATE: Final = "changed"

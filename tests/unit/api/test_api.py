@@ -11,17 +11,17 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from api import UserAPI
-from errors import Unavailable
+from backend.api.routes import ROUTES
+from backend.api.runtime.handler import UserAPI
+from backend.users.errors import Unavailable
+from backend.users.models import User
+from backend.users.repository import UserRepository
 from localcloud.events import REQUEST_ID, event
-from models import User
-from routes import ROUTES
 from tests.failing_users import FailingUsers
-from tests.in_memory_users import InMemoryUsers
-from users import Users
+from tests.in_memory_users import InMemoryUserRepository
 
 CONTEXT = LambdaContext()
-ROUTE_KEYS = {f"{method} {path}" for path, methods in ROUTES.items() for method in methods}
+ROUTE_KEYS = {route.key for route in ROUTES}
 JANE = "/users/jane"
 STALE = {"if-match": '"stale"'}
 USER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE"]
@@ -71,7 +71,7 @@ def metrics() -> EphemeralMetrics:
 class Client:
     """Sends requests as the gateway would, and keeps what the function logs."""
 
-    def __init__(self, users: Users) -> None:
+    def __init__(self, users: UserRepository) -> None:
         self._log = io.StringIO()
         # Powertools shares one logger among all that have one service name.
         logger = Logger(service=uuid.uuid4().hex, stream=self._log)
@@ -108,10 +108,10 @@ class Client:
 
 @pytest.fixture
 def client() -> Client:
-    return Client(InMemoryUsers())
+    return Client(InMemoryUserRepository())
 
 
-class ContendedUsers(InMemoryUsers):
+class ContendedUsers(InMemoryUserRepository):
     """Another writer's `interfere` always comes between reading a user and writing it."""
 
     def __init__(self, interfere: Callable[[User], User]) -> None:
@@ -626,7 +626,7 @@ def unreached() -> Client:
 
 def test_every_route_has_a_call() -> None:
     api = UserAPI(
-        InMemoryUsers(), Logger(service=uuid.uuid4().hex, stream=io.StringIO()), metrics()
+        InMemoryUserRepository(), Logger(service=uuid.uuid4().hex, stream=io.StringIO()), metrics()
     )
     assert api._calls.keys() == ROUTE_KEYS
 
@@ -803,7 +803,7 @@ def test_the_log_says_where_a_bug_is_but_nothing_of_the_user(
     logged, request = client.log_lines
     assert (logged["level"], logged["exception_name"]) == ("ERROR", "ValueError")
     assert logged["request_id"] == REQUEST_ID
-    assert re.fullmatch(r"failing_users\.py:\d+ _fail", logged["frames"][-1])
+    assert re.fullmatch(r"tests/failing_users\.py:\d+ _fail", logged["frames"][-1])
     # A source line could hold a value.
     assert all(re.fullmatch(r"\S+\.py:\d+ \S+", frame) for frame in logged["frames"])
     assert request["status"] == 500
@@ -811,7 +811,7 @@ def test_the_log_says_where_a_bug_is_but_nothing_of_the_user(
 
 
 def test_works_on_after_a_bug() -> None:
-    class BuggyOnce(InMemoryUsers):
+    class BuggyOnce(InMemoryUserRepository):
         bugs = [bug()]  # noqa: RUF012 no other test has this class
 
         def check(self) -> None:
@@ -882,7 +882,7 @@ def test_a_request_is_one_line_of_the_log(
 def test_a_share_of_the_requests_is_logged_at_debug(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 0.0)  # what the logger draws when it is made
     logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO(), level="INFO", sampling_rate=0.5)
-    api = UserAPI(InMemoryUsers(), logger, metrics())
+    api = UserAPI(InMemoryUserRepository(), logger, metrics())
     set_levels: list[int | str] = []
     monkeypatch.setattr(logger, "setLevel", set_levels.append)
     for drawn in (0.6, 0.6, 0.4, 0.4, 0.6):
@@ -895,7 +895,7 @@ def test_a_share_of_the_requests_is_logged_at_debug(monkeypatch: pytest.MonkeyPa
 def test_the_first_request_of_the_share_is_logged_at_debug(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 0.6)  # the logger draws otherwise
     logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO(), level="INFO", sampling_rate=0.5)
-    api = UserAPI(InMemoryUsers(), logger, metrics())
+    api = UserAPI(InMemoryUserRepository(), logger, metrics())
     monkeypatch.setattr("random.random", lambda: 0.4)
     api(event("GET", "/health"), CONTEXT)
     assert logger.log_level == logging.DEBUG
@@ -903,7 +903,7 @@ def test_the_first_request_of_the_share_is_logged_at_debug(monkeypatch: pytest.M
 
 def test_without_a_share_no_level_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO())
-    api = UserAPI(InMemoryUsers(), logger, metrics())
+    api = UserAPI(InMemoryUserRepository(), logger, metrics())
     monkeypatch.setattr(logger, "setLevel", pytest.fail)
     api(event("GET", "/health"), CONTEXT)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import bodies
-from errors import ContentTooLarge, MalformedRequest, UnsupportedMediaType
+from backend.api.runtime import bodies
+from backend.api.runtime.errors import ContentTooLarge, MalformedRequest, UnsupportedMediaType
 from localcloud.events import event
 
 LIMIT = 64 * 1024

@@ -9,6 +9,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from localcloud.events import event
 
+MODULE = "backend.api.runtime.lambda_function"
+
 
 @pytest.fixture
 def collections() -> list[str]:
@@ -28,7 +30,7 @@ def function(
         "DEBUG_SHARE": "0",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delitem(sys.modules, "lambda_function", raising=False)
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
     thresholds = gc.get_threshold()
 
     def note(phase: str, _: object) -> None:
@@ -37,7 +39,7 @@ def function(
     gc.set_threshold(100, *thresholds[1:])
     gc.callbacks.append(note)
     try:
-        yield importlib.import_module("lambda_function")
+        yield importlib.import_module(MODULE)
     finally:
         gc.callbacks.remove(note)
         gc.set_threshold(*thresholds)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errors import MalformedRequest
-from listing import next_page, read_listing, read_query
-from schema import LIST_PARAMETERS, USERNAME
-from users import Listing
+from backend.api.runtime.errors import MalformedRequest
+from backend.api.runtime.listing import next_page, read_listing, read_query
+from backend.users.repository import Listing
+from backend.users.schema import LIST_PARAMETERS, USERNAME
 
 usernames = st.from_regex(re.compile(USERNAME["pattern"]), fullmatch=True).map(str.lower)
 filters = st.fixed_dictionaries(

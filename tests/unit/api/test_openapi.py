@@ -7,13 +7,13 @@ import jsonschema_rs
 import openapi_spec_validator
 import pytest
 
-import api
-import parsing
 from backend.api.openapi import document, written
-from errors import InvalidUser
-from explanations import EXPLANATIONS
-from problems import INTERNAL_ERROR, MEDIA_TYPE, PROBLEM_TYPES
-from schema import READ_ONLY, WRITABLE, time_zones
+from backend.api.runtime import handler
+from backend.api.runtime.explanations import EXPLANATIONS
+from backend.api.runtime.problems import INTERNAL_ERROR, MEDIA_TYPE, PROBLEM_TYPES
+from backend.users import validation
+from backend.users.errors import InvalidUser
+from backend.users.schema import READ_ONLY, WRITABLE, time_zones
 
 type Schema = dict[str, Any]
 
@@ -32,9 +32,9 @@ KINDS = [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
 PARSE: dict[str, Callable[[dict[str, Any]], object]] = {
-    "NewUser": parsing.parse_new_user,
-    "UserReplacement": lambda body: parsing.parse_replacement(body, username="jane"),
-    "UserPatch": lambda body: parsing.parse_merge_patch(body, {}, username="jane"),
+    "NewUser": validation.parse_new_user,
+    "UserReplacement": lambda body: validation.parse_replacement(body, username="jane"),
+    "UserPatch": lambda body: validation.parse_merge_patch(body, {}, username="jane"),
 }
 # Each is one body that PARSE and the document must both take, or both refuse.
 BODIES: list[dict[str, Any]] = [
@@ -169,7 +169,7 @@ def test_an_example_has_the_status_under_which_it_stands() -> None:
 
 
 def test_every_answer_of_the_function_names_the_fields_that_it_always_has() -> None:
-    always = {*api._HEADERS, "X-Request-Id"}
+    always = {*handler._HEADERS, "X-Request-Id"}
     for _, status, response in responses():
         if "Sent by the gateway" in response["description"]:  # the gateway's
             assert status in {"401", "403", "429", "503"}

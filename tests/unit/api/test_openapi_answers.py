@@ -11,12 +11,12 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from api import UserAPI
 from backend.api.openapi import document
-from errors import Unavailable
+from backend.api.runtime.handler import UserAPI
+from backend.users.errors import Unavailable
 from localcloud.events import event
 from tests.failing_users import FailingUsers
-from tests.in_memory_users import InMemoryUsers
+from tests.in_memory_users import InMemoryUserRepository
 
 DOCUMENT = document.make()
 COMPONENTS = DOCUMENT["components"]
@@ -119,7 +119,7 @@ def logger() -> Logger:
 
 @pytest.fixture
 def api() -> UserAPI:
-    result = UserAPI(InMemoryUsers(), logger(), metrics())
+    result = UserAPI(InMemoryUserRepository(), logger(), metrics())
     answered(result, "POST", "/users", body={"username": "joe", "email": EMAIL})
     key = {"idempotency-key": "jane's"}
     answered(result, "POST", "/users", body={"username": "jane"}, headers=key)

@@ -2,7 +2,6 @@ import base64
 import gzip
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,13 +17,14 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-import pages
-from api import UserAPI
-from backend.api import bundling
-from explanations import EXPLANATIONS
+from backend.api.asset import ASSET
+from backend.api.runtime import pages
+from backend.api.runtime.explanations import EXPLANATIONS
+from backend.api.runtime.handler import UserAPI
+from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType
+from backend.functions import bundling
 from localcloud.events import event
-from problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType
-from tests.in_memory_users import InMemoryUsers
+from tests.in_memory_users import InMemoryUserRepository
 from tooling.install import ROOT
 
 TYPES = [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
@@ -66,7 +66,7 @@ class Client:
     def __init__(self) -> None:
         logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO())
         self._api = UserAPI(
-            InMemoryUsers(), logger, EphemeralMetrics(namespace="Tests", service="users")
+            InMemoryUserRepository(), logger, EphemeralMetrics(namespace="Tests", service="users")
         )
 
     def send(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
@@ -110,10 +110,10 @@ def client() -> Client:
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The folder as it ships, with what the build adds to it."""
     folder = tmp_path_factory.mktemp("shipped")
-    with zipfile.ZipFile(bundling.build(bundling.RUNTIME, bundling.HOST).path) as archive:
-        archive.extractall(folder, [n for n in archive.namelist() if n.startswith("pages/")])
+    with zipfile.ZipFile(bundling.build(ASSET, bundling.HOST).path) as archive:
+        archive.extractall(folder, [n for n in archive.namelist() if "/static/" in n])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "FOLDER", folder / "pages")
+        patch.setattr(pages, "FOLDER", folder / "backend/api/runtime/static")
         yield
 
 
@@ -348,11 +348,11 @@ def test_an_explanation_is_text_and_not_markup(
 def test_no_other_call_imports_what_serves_pages() -> None:
     program = """
 import json, sys
-import lambda_function
+from backend.api.runtime import lambda_function
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from localcloud.events import event
 def imported():
-    print([name for name in ("pages", "explanations") if name in sys.modules])
+    print([n for n in ("pages", "explanations") if f"backend.api.runtime.{n}" in sys.modules])
 def send(method, path, body=None):
     print(lambda_function.handler(event(method, path, body), LambdaContext())["statusCode"])
 send("POST", "/users", [])
@@ -368,7 +368,7 @@ imported()
         capture_output=True,
         text=True,
         env={
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{bundling.RUNTIME}",
+            "PYTHONPATH": str(ROOT),
             "TABLE_NAME": "users",
             "METRICS_NAMESPACE": "Tests",
             "LOG_LEVEL": "INFO",

@@ -2,9 +2,9 @@
 
 import pytest
 
-from errors import MalformedRequest, NotModified, PreconditionFailed
-from models import User
-from preconditions import Preconditions, entity_tag
+from backend.api.runtime.errors import MalformedRequest, NotModified, PreconditionFailed
+from backend.api.runtime.preconditions import Preconditions, entity_tag
+from backend.users.models import User
 
 ETAG = "5d8c72a5edda8d6a"
 USER = User(

@@ -3,25 +3,28 @@ from collections.abc import Iterator
 
 import pytest
 
-import problems
-from errors import (
+from backend.api.runtime import problems
+from backend.api.runtime.errors import (
     ContentTooLarge,
-    EmailTaken,
-    Fault,
-    IdempotencyKeyReused,
-    InvalidUser,
     MalformedRequest,
     MethodNotAllowed,
     NotModified,
     PathNotFound,
     PreconditionFailed,
-    Unavailable,
+    RequestError,
     UnsupportedMediaType,
-    UserError,
+)
+from backend.api.runtime.problems import PROBLEM_TYPES, Problem, problem
+from backend.users.errors import (
+    DomainError,
+    EmailTaken,
+    Fault,
+    IdempotencyKeyReused,
+    InvalidUser,
+    Unavailable,
     UsernameTaken,
     UserNotFound,
 )
-from problems import PROBLEM_TYPES, Problem, problem
 
 REQUEST_ID = "JKJaXmPLvHcESHA="
 
@@ -47,7 +50,7 @@ every_problem = pytest.mark.parametrize(
 )
 
 
-def subclasses(of: type[UserError]) -> Iterator[type[UserError]]:
+def subclasses(of: type[Exception]) -> Iterator[type[Exception]]:
     for subclass in of.__subclasses__():
         yield subclass
         yield from subclasses(subclass)
@@ -55,7 +58,8 @@ def subclasses(of: type[UserError]) -> Iterator[type[UserError]]:
 
 def test_every_error_that_reaches_a_client_has_a_problem_type() -> None:
     never_answered = {NotModified}  # no error to the client
-    assert set(subclasses(UserError)) - never_answered == set(PROBLEM_TYPES)
+    errors = {*subclasses(DomainError), *subclasses(RequestError)}
+    assert errors - never_answered == set(PROBLEM_TYPES)
 
 
 def test_every_problem_type_is_published_here() -> None:

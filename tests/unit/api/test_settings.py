@@ -1,6 +1,6 @@
 import pytest
 
-from settings import Settings, load
+from backend.api.runtime.settings import Settings, load
 
 ENVIRON = {
     "TABLE_NAME": "table",

@@ -5,6 +5,7 @@ import pytest
 from localcloud.activity import Activity
 from tooling.install import ROOT
 
+HANDLER = "backend/api/runtime/handler.py"
 ROUTES = [
     "$default",
     "GET /users/{username}",
@@ -48,17 +49,17 @@ def test_what_the_function_logs_is_readable(
     log = [
         {"level": "WARNING", "message": "unavailable", "reason": "throttled", "request_id": "x"},
         {"level": "INFO", "message": "request", "route": "GET /users/{username}"},
-        {"level": "ERROR", "message": "bug", "frames": ["api.py:1 module", "elsewhere.py:7 f"]},
+        {"level": "ERROR", "message": "bug", "frames": [f"{HANDLER}:1 module", "elsewhere.py:7 f"]},
         "printed",
         7,
     ]
     lines = [entry if isinstance(entry, str) else json.dumps(entry) for entry in log]
     activity.show(json.dumps({"log": "\n".join(lines), "error": None}).encode())
-    first_line = (ROOT / "backend/api/runtime/api.py").read_text().splitlines()[0]
+    first_line = (ROOT / HANDLER).read_text().splitlines()[0]
     assert capsys.readouterr().err.splitlines() == [
         "  WARNING unavailable reason=throttled",
         "  ERROR bug",
-        "    api.py:1 module",
+        f"    {HANDLER}:1 module",
         f"      {first_line}",
         "    elsewhere.py:7 f",
         "  printed",

@@ -15,13 +15,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-import hook
-from api import UserAPI
+from backend.api.runtime.handler import UserAPI
+from backend.rollout.runtime import hook
+from backend.rollout.runtime.round_trip import RoundTrip
+from backend.users.validation import parse_new_user
 from localcloud.events import event as event_of_the_gateway
-from parsing import parse_new_user
-from round_trip import RoundTrip
 from tests.aws_stubs import Request, Response, codedeploy, serving
-from tests.in_memory_users import InMemoryUsers
+from tests.in_memory_users import InMemoryUserRepository
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:users"
 NEW, LIVE = f"{ARN}:2", f"{ARN}:live"
@@ -51,7 +51,7 @@ def healthy(event: Event, api: Callable[[Event], Answer]) -> Answer:
 class Cloud:
     """A table of users, the function's versions in front of it, and what was asked and reported."""
 
-    users: InMemoryUsers = field(default_factory=InMemoryUsers)
+    users: InMemoryUserRepository = field(default_factory=InMemoryUserRepository)
     new: Function = healthy
     live: Function = healthy
     tables: dict[str, str] = field(default_factory=lambda: {NEW: "users", LIVE: "users"})
@@ -339,7 +339,7 @@ def test_a_failure_names_the_step_the_status_and_the_problem_and_nothing_persona
 
     cloud.new = refuses
     assert cloud.run() == "Failed"
-    [record] = [record for record in caplog.records if record.name == "hook"]
+    [record] = [record for record in caplog.records if record.name == hook.__name__]
     assert record.levelname == "ERROR"
     assert record.getMessage() == "change: 412 /problems/precondition-failed, not 200"
 

@@ -9,11 +9,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from api import UserAPI
+from backend.api.runtime.handler import UserAPI
 from benchmarks.load.caller import USERS, Caller
 from benchmarks.load.contract import NO_ANSWER, Answer, Call, Contract
 from localcloud.events import event
-from tests.in_memory_users import InMemoryUsers
+from tests.in_memory_users import InMemoryUserRepository
 from tooling.install import ROOT
 
 ACTS = 400
@@ -41,7 +41,7 @@ class Bench:
     def __post_init__(self) -> None:
         logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO())
         metrics = EphemeralMetrics(namespace="Tests", service="users")
-        api = UserAPI(InMemoryUsers(), logger, metrics)
+        api = UserAPI(InMemoryUserRepository(), logger, metrics)
         self.caller = Caller(
             "load00",
             Contract(json.loads((ROOT / "docs" / "openapi.json").read_text())),

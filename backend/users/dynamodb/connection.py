@@ -13,18 +13,18 @@ from email.message import Message
 from http.client import HTTPException, HTTPResponse
 from typing import BinaryIO, Final, NamedTuple, cast
 
-from deadline import Deadline
+from backend.users.dynamodb.deadline import Deadline
 
 # DynamoDB returns 16 MB of items at most; more is a length that was damaged.
 _MOST_BYTES: Final = 64 * 1024 * 1024
 
 
-class Damaged(Exception):
+class InvalidResponse(Exception):
     """A response that isn't what DynamoDB sent, or not all of it: what is wrong with it."""
 
 
 # What a connection may raise.
-FAULTS: Final = (OSError, HTTPException, Damaged)
+FAULTS: Final = (OSError, HTTPException, InvalidResponse)
 
 
 class Response(NamedTuple):
@@ -137,9 +137,9 @@ class Connection:
         # DynamoDB sends it with every response. Some of its stand-ins don't, which are reached by
         # plain HTTP; nothing else is.
         if checksum is None and self._is_checked:
-            raise Damaged("no checksum")
+            raise InvalidResponse("no checksum")
         if checksum is not None and checksum != str(zlib.crc32(body)):
-            raise Damaged("wrong checksum")
+            raise InvalidResponse("wrong checksum")
         self._is_kept = not response.will_close
         return Response(response.status, response.headers, body)
 
@@ -196,8 +196,8 @@ def _body(response: HTTPResponse) -> bytes:
         # Not more, also where the size of a chunk is damaged.
         body = response.read(_MOST_BYTES)
         if not response.isclosed():
-            raise Damaged("too long")
+            raise InvalidResponse("too long")
         return body
     if response.length is None or response.length > _MOST_BYTES:
-        raise Damaged("no length, or a wrong one")
+        raise InvalidResponse("no length, or a wrong one")
     return response.read()

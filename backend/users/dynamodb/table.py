@@ -16,10 +16,11 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from client import Client, Document, DynamoDBError, Observe, Request
-from connection import Damaged
-from deadline import Deadline
-from errors import Unavailable
+from backend.users.dynamodb.client import Client, Document, DynamoDBError, Observe, Request
+from backend.users.dynamodb.connection import InvalidResponse
+from backend.users.dynamodb.deadline import Deadline
+from backend.users.dynamodb.layout import PK, SK
+from backend.users.errors import Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -245,7 +246,7 @@ class Table:
         if part.index_name:
             request["IndexName"] = part.index_name
         if part.prefix:
-            request["KeyConditionExpression"] += " AND begins_with(sk, :prefix)"
+            request["KeyConditionExpression"] += f" AND begins_with({SK}, :prefix)"
             request["ExpressionAttributeValues"][":prefix"] = {"S": part.prefix}
         if part.start:
             request["ExclusiveStartKey"] = part.start
@@ -273,17 +274,17 @@ def _decisive(error: DynamoDBError, writes: Sequence[Write]) -> tuple[Write, str
     """
     reasons = error.document.get("CancellationReasons")
     if not isinstance(reasons, list) or len(reasons) != len(writes):
-        raise Damaged("a cancellation without a reason for each write")
+        raise InvalidResponse("a cancellation without a reason for each write")
     for write, reason in zip(writes, reasons, strict=True):
         code = _object(reason).get("Code")
         if not isinstance(code, str):
-            raise Damaged("a reason without a code")
+            raise InvalidResponse("a reason without a code")
         if code == _CONDITION_FAILED:
             existing = _item(reason.get("Item")) if write.returns_existing else None
             return write, code, write.condition_failed(existing)
         if code != "None":
             return write, code, None
-    raise Damaged("a cancellation without a reason")
+    raise InvalidResponse("a cancellation without a reason")
 
 
 def _item_or_none(document: Document) -> "Item | None":
@@ -297,7 +298,7 @@ def _page(document: Document) -> "tuple[list[Item], Item | None]":
 
 def _items(value: object) -> "list[Item]":
     if not isinstance(value, list):
-        raise Damaged("no list of items")
+        raise InvalidResponse("no list of items")
     return [_item(item) for item in value]
 
 
@@ -306,14 +307,14 @@ def _item(value: object) -> "Item":
     item = _object(value)
     for attribute in item.values():
         if len(_object(attribute)) != 1:
-            raise Damaged("an attribute without a type")
-    for key in ("pk", "sk"):
+            raise InvalidResponse("an attribute without a type")
+    for key in (PK, SK):
         if not isinstance(item.get(key, {}).get("S"), str):
-            raise Damaged("an item without its key")
+            raise InvalidResponse("an item without its key")
     return item
 
 
 def _object(value: object) -> Document:
     if not isinstance(value, dict):
-        raise Damaged("no object where one must be")
+        raise InvalidResponse("no object where one must be")
     return value

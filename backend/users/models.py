@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from schema import READ_ONLY, WRITABLE
+from backend.users.schema import READ_ONLY, WRITABLE
 
 type Document = dict[str, Any]
 """A JSON object, decoded."""

@@ -26,9 +26,9 @@ from botocore.credentials import (
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.utils import ContainerMetadataFetcher
 
-from connection import FAULTS, Connection, Damaged, Response
-from deadline import Deadline
-from errors import Unavailable
+from backend.users.dynamodb.connection import FAULTS, Connection, InvalidResponse, Response
+from backend.users.dynamodb.deadline import Deadline
+from backend.users.errors import Unavailable
 
 type Document = dict[str, Any]
 # Takes an operation, and the milliseconds that an attempt at it took.
@@ -87,8 +87,9 @@ class Request[T](NamedTuple):
     Attributes:
         operation: its name.
         document: its input.
-        read: makes what was asked for of the output. Raises Damaged when that has another form.
-        check: raises Damaged when an error hasn't the form that its code asks for.
+        read: makes what was asked for of the output; raises InvalidResponse when it has another
+            form.
+        check: raises InvalidResponse when an error hasn't the form that its code asks for.
     """
 
     operation: str
@@ -393,7 +394,7 @@ def _outcome[T](request: Request[T], response: Response) -> T | Failure | Dynamo
     """Judge a response.
 
     Raises:
-        Damaged: it doesn't have the form that it should have.
+        InvalidResponse: it doesn't have the form that it should have.
     """
     document = _object(response.body)
     if response.status == HTTPStatus.OK:
@@ -402,7 +403,7 @@ def _outcome[T](request: Request[T], response: Response) -> T | Failure | Dynamo
     # com.amazonaws.dynamodb.v20120810#ValidationException
     code = kind.partition(":")[0].rpartition("#")[2] if isinstance(kind, str) else ""
     if not code:
-        raise Damaged("an error without a type")
+        raise InvalidResponse("an error without a type")
     is_throttled = code in _THROTTLED or response.status == HTTPStatus.TOO_MANY_REQUESTS
     if is_throttled or code in _TRANSIENT or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         pause = response.headers.get("x-amz-retry-after", "")
@@ -417,12 +418,12 @@ def _object(body: bytes) -> Document:
     try:
         document = json.loads(body.decode())
     except (ValueError, RecursionError):
-        raise Damaged("no JSON") from None
+        raise InvalidResponse("no JSON") from None
     if not isinstance(document, dict):
-        raise Damaged("no JSON object")
+        raise InvalidResponse("no JSON object")
     return document
 
 
 def _described(error: Exception) -> str:
     """For the log: what kind of fault it is, which holds no data of a user."""
-    return str(error) if isinstance(error, Damaged) else type(error).__name__
+    return str(error) if isinstance(error, InvalidResponse) else type(error).__name__

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bodies
-import parsing
-import schema
-from schema import Schema
+from backend.api.runtime import bodies
+from backend.users import schema, validation
+from backend.users.schema import Schema
 
 # What fastjsonschema looks at; it takes no notice of others.
 ENFORCED = {
@@ -53,16 +52,16 @@ def nested(definition: Any) -> Iterator[Schema]:
 def both(definition: Schema, value: Any) -> tuple[bool, bool]:
     """Whether the value is valid: as this project finds, and as another library does."""
     judge = jsonschema_rs.Draft202012Validator(
-        definition, formats=parsing.FORMATS, validate_formats=True
+        definition, formats=validation.FORMATS, validate_formats=True
     )
-    return parsing.validator(definition)(value), judge.is_valid(value)
+    return validation.validator(definition)(value), judge.is_valid(value)
 
 
 @each
 def test_what_validates_knows_each_keyword_and_each_format(definition: Schema) -> None:
     for part in nested(definition):
         assert part.keys() <= ENFORCED | EXPLAINED
-        assert part.get("format") in {None, *parsing.FORMATS}
+        assert part.get("format") in {None, *validation.FORMATS}
 
 
 @each
@@ -114,7 +113,7 @@ def alarm() -> Iterator[None]:
 @pytest.mark.usefixtures("alarm")
 def test_no_text_takes_long(definition: Schema) -> None:
     # Python's expressions can take exponential time, on what nearly matches.
-    is_valid = parsing.validator(definition)
+    is_valid = validation.validator(definition)
     is_valid("")
     parts = ["".join(unit) for n in (1, 2, 3) for unit in itertools.product("a1.-@", repeat=n)]
     parts += ["-abc", "abcde-", "a-ab", "ab-a", "-x-ab", "a" * 62 + ".", "a" * 61 + "-"]

@@ -1,7 +1,7 @@
 import pytest
 
-from deadline import Deadline
-from errors import Unavailable
+from backend.users.dynamodb.deadline import Deadline
+from backend.users.errors import Unavailable
 
 
 class Time:

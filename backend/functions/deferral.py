@@ -30,7 +30,7 @@ def __getattr__(name):
 """
 
 
-class Refused(Exception):
+class CannotDefer(Exception):
     """The module isn't one whose imports can be deferred so: the reason."""
 
 
@@ -49,7 +49,7 @@ class _Imported(NamedTuple):
 def deferred(source: str, names: Sequence[str] | None) -> str:
     """The module's source with the imports of these names deferred; None: of all that can be.
 
-    Raises Refused when one isn't imported at the module's top, or is used there.
+    Raises CannotDefer when one isn't imported at the module's top, or is used there.
     """
     tree = ast.parse(source)
     imported = _imported(tree)
@@ -57,13 +57,13 @@ def deferred(source: str, names: Sequence[str] | None) -> str:
     chosen = [name for name in imported if name not in in_use] if names is None else list(names)
     for name in chosen:
         if name not in imported:
-            raise Refused(f"it doesn't import {name}, or not once")
+            raise CannotDefer(f"it doesn't import {name}, or not once")
         if name in in_use:
-            raise Refused(f"it uses {name} when it is imported")
+            raise CannotDefer(f"it uses {name} when it is imported")
     if not chosen:
-        raise Refused("it imports nothing that could be deferred")
+        raise CannotDefer("it imports nothing that could be deferred")
     if any(isinstance(node, _FUNCTIONS) and node.name == "__getattr__" for node in tree.body):
-        raise Refused("it has a __getattr__ of its own")
+        raise CannotDefer("it has a __getattr__ of its own")
     lines = io.StringIO(source).readlines()  # as ast counts them: splitlines() knows other ends
     # From the end, so that what comes before keeps its lines.
     edits = [*_inserted(tree, lines, {name: imported[name] for name in chosen})]
@@ -86,7 +86,7 @@ def _imported(tree: ast.Module) -> dict[str, _Imported]:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             for alias in statement.names:
                 if alias.name == "*":
-                    raise Refused(f"it imports all of {ast.unparse(statement)}")
+                    raise CannotDefer(f"it imports all of {ast.unparse(statement)}")
                 found.setdefault(_name(alias), []).append(_Imported(statement, alias))
     rebound = {
         name
@@ -160,7 +160,7 @@ def _inserted(
         for name in names:
             place = _place(function.body, name, lines)
             if place is None:
-                raise Refused(f"{function.name} is written on one line")
+                raise CannotDefer(f"{function.name} is written on one line")
             line = _first_line(place)
             yield line, line, f"{lines[line][: place.col_offset]}{chosen[name].text}\n"
 
@@ -205,7 +205,7 @@ def _require_unbound(function: _Function, names: Sequence[str]) -> None:
     bound = {name for node in ast.walk(function) if node is not function for name in _bound(node)}
     for name in names:
         if name in bound:
-            raise Refused(f"{function.name} has a {name} of its own")
+            raise CannotDefer(f"{function.name} has a {name} of its own")
 
 
 def _removed(lines: Sequence[str], chosen: Sequence[_Imported]) -> Iterator[tuple[int, int, str]]:
@@ -214,7 +214,7 @@ def _removed(lines: Sequence[str], chosen: Sequence[_Imported]) -> Iterator[tupl
         end = statement.end_lineno or statement.lineno
         rest = lines[end - 1].encode()[statement.end_col_offset :].strip()
         if statement.col_offset or (rest and not rest.startswith(b"#")):
-            raise Refused(f"something else is on the line of {ast.unparse(statement)}")
+            raise CannotDefer(f"something else is on the line of {ast.unparse(statement)}")
         gone = {id(one.alias) for one in chosen}
         left = [alias for alias in statement.names if id(alias) not in gone]
         text = f"{_text(statement, left)}\n" if left else ""

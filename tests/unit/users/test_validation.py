@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import parsing
-import schema
-from errors import Fault, InvalidUser
-from models import Members, User
+from backend.users import schema, validation
+from backend.users.errors import Fault, InvalidUser
+from backend.users.models import Members, User
 
 FUTURE = "2999-12-31T23:59:59.999Z"
 KELVIN_SIGN = "\N{KELVIN SIGN}"  # its lower case is the ASCII letter k
@@ -22,19 +21,19 @@ NOT_STRINGS = [1, 1.5, True, [], {}, ["x"], {"x": "y"}]
 
 
 def user(**members: Any) -> User:
-    return parsing.parse_new_user({"username": "jane", **members})
+    return validation.parse_new_user({"username": "jane", **members})
 
 
 def create(document: dict[str, Any]) -> User:
-    return parsing.parse_new_user({"username": "jane", **document})
+    return validation.parse_new_user({"username": "jane", **document})
 
 
 def replace(document: dict[str, Any]) -> Members:
-    return parsing.parse_replacement(document, username="jane")
+    return validation.parse_replacement(document, username="jane")
 
 
 def patch(document: dict[str, Any], members: Members | None = None) -> Members:
-    return parsing.parse_merge_patch(document, members or {"status": "active"}, username="jane")
+    return validation.parse_merge_patch(document, members or {"status": "active"}, username="jane")
 
 
 WRITES: list[Callable[[dict[str, Any]], object]] = [create, replace, patch]
@@ -70,7 +69,7 @@ def nested(depth: int) -> Any:
     ["a", "7", "ab", "a.b", "a_b", "a-b", "a+b", "jane@example.com", "a..b", "a" * 128],
 )
 def test_takes_a_username(username: str) -> None:
-    assert parsing.parse_new_user({"username": username}).username == username
+    assert validation.parse_new_user({"username": username}).username == username
 
 
 @pytest.mark.parametrize(
@@ -82,16 +81,18 @@ def test_takes_a_username(username: str) -> None:
     ],
 )
 def test_refuses_a_username(username: object) -> None:
-    assert pointers(parsing.parse_new_user, {"username": username}) == ["/username"]
+    assert pointers(validation.parse_new_user, {"username": username}) == ["/username"]
 
 
 @pytest.mark.parametrize("document", [{}, {"username": None}, {"email": "jane@example.com"}])
 def test_a_new_user_needs_a_username(document: dict[str, Any]) -> None:
-    assert pointers(parsing.parse_new_user, document) == ["/username"]
+    assert pointers(validation.parse_new_user, document) == ["/username"]
 
 
 def test_stores_the_username_in_lower_case() -> None:
-    assert parsing.parse_new_user({"username": "Jane.DOE@Example"}).username == "jane.doe@example"
+    assert (
+        validation.parse_new_user({"username": "Jane.DOE@Example"}).username == "jane.doe@example"
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,11 +100,11 @@ def test_stores_the_username_in_lower_case() -> None:
     [("JANE", "jane"), ("jane", "jane"), ("A@B", "a@b"), ("-a", None), ("", None), ("a\n", None)],
 )
 def test_normalizes_a_username(username: str, stored: str | None) -> None:
-    assert parsing.normalized_username(username) == stored
+    assert validation.normalized_username(username) == stored
 
 
 def test_a_letter_whose_lower_case_is_ascii_is_no_username() -> None:
-    assert parsing.normalized_username(KELVIN_SIGN) is None
+    assert validation.normalized_username(KELVIN_SIGN) is None
 
 
 @pytest.mark.parametrize(
@@ -416,7 +417,7 @@ def test_says_every_fault_at_once(write: Callable[[dict[str, Any]], object]) -> 
 
 def test_says_that_the_username_is_missing_beside_the_other_faults() -> None:
     document = {"email": "jane", "unheard": 1}
-    assert pointers(parsing.parse_new_user, document) == ["/email", "/unheard", "/username"]
+    assert pointers(validation.parse_new_user, document) == ["/email", "/unheard", "/username"]
 
 
 def test_a_wrong_name_and_a_wrong_value_of_an_attribute_are_two_faults() -> None:
@@ -477,9 +478,9 @@ def test_refuses_another_username_in_changes(
 
 def test_a_letter_whose_lower_case_is_ascii_is_another_username() -> None:
     with pytest.raises(InvalidUser):
-        parsing.parse_replacement({"username": KELVIN_SIGN}, username="k")
+        validation.parse_replacement({"username": KELVIN_SIGN}, username="k")
     with pytest.raises(InvalidUser):
-        parsing.parse_merge_patch({"username": KELVIN_SIGN}, {}, username="k")
+        validation.parse_merge_patch({"username": KELVIN_SIGN}, {}, username="k")
 
 
 # What PUT says of a null; PATCH can't mean anything but a removal, which is refused.
@@ -703,7 +704,7 @@ _OBJECTS = st.dictionaries(_NAMES, _JSON, max_size=8)
 @settings(max_examples=100)
 @given(_VALID)
 def test_a_valid_document_round_trips(document: dict[str, Any]) -> None:
-    state = parsing.parse_new_user(document)
+    state = validation.parse_new_user(document)
     shown = json.loads(json.dumps(state.to_document()))
     expected = {"status": "active", **document, "username": document["username"].lower()}
     assert {k: v for k, v in shown.items() if k not in schema.READ_ONLY} == expected
@@ -715,12 +716,13 @@ def test_a_valid_document_round_trips(document: dict[str, Any]) -> None:
 @settings(max_examples=100)
 @given(_VALID)
 def test_what_a_client_reads_it_can_send_back_without_a_change(document: dict[str, Any]) -> None:
-    state = parsing.parse_new_user(document)
+    state = validation.parse_new_user(document)
     shown = json.loads(json.dumps(state.to_document()))
     username = state.username
-    assert state.changed(parsing.parse_replacement(shown, username=username)) is state
+    assert state.changed(validation.parse_replacement(shown, username=username)) is state
     assert (
-        state.changed(parsing.parse_merge_patch(shown, state.members, username=username)) is state
+        state.changed(validation.parse_merge_patch(shown, state.members, username=username))
+        is state
     )
 
 
@@ -740,8 +742,12 @@ def test_any_object_is_valid_or_says_what_is_wrong_with_it(document: dict[str, A
 def test_a_patch_applied_twice_changes_nothing_the_second_time(
     first: dict[str, Any], second: dict[str, Any]
 ) -> None:
-    state = parsing.parse_new_user(first)
+    state = validation.parse_new_user(first)
     change = {name: value for name, value in second.items() if name != "username"}
-    once = state.changed(parsing.parse_merge_patch(change, state.members, username=state.username))
-    again = once.changed(parsing.parse_merge_patch(change, once.members, username=state.username))
+    once = state.changed(
+        validation.parse_merge_patch(change, state.members, username=state.username)
+    )
+    again = once.changed(
+        validation.parse_merge_patch(change, once.members, username=state.username)
+    )
     assert again is once

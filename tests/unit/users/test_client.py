@@ -20,10 +20,10 @@ from botocore.exceptions import NoCredentialsError
 from botocore.parsers import create_parser
 from botocore.retries import standard
 
+from backend.users.dynamodb.client import Client, DynamoDBError, Failure, Request, RetryQuota
+from backend.users.dynamodb.deadline import Deadline
+from backend.users.errors import Unavailable
 from benchmarks.runtime.certificates import Certificates
-from client import Client, DynamoDBError, Failure, Request, RetryQuota
-from deadline import Deadline
-from errors import Unavailable
 
 STANDARD: Any = standard  # of which its stubs know a part
 OPERATIONS = ("BatchGetItem", "GetItem", "Query", "TransactWriteItems")

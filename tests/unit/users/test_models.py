@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-import parsing
-from models import User
+from backend.users import validation
+from backend.users.models import User
 
 FUTURE = "2999-12-31T23:59:59.999Z"
 
 
 def user(**members: Any) -> User:
-    return parsing.parse_new_user({"username": "jane", **members})
+    return validation.parse_new_user({"username": "jane", **members})
 
 
 def test_the_first_state() -> None:

@@ -13,15 +13,18 @@ from urllib.parse import unquote
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-import routes
-from calls import Call, Calls, Event, claims, json_response
-from errors import MethodNotAllowed, NotModified, PathNotFound, Unavailable
-from preconditions import entity_tag
-from problems import problem
-from response import Response
-from users import Users
+from backend.api import routes
+from backend.api.runtime.calls import Call, Calls, Event, claims, json_response
+from backend.api.runtime.errors import MethodNotAllowed, NotModified, PathNotFound
+from backend.api.runtime.preconditions import entity_tag
+from backend.api.runtime.problems import problem
+from backend.api.runtime.response import Response
+from backend.users.errors import Unavailable
+from backend.users.repository import UserRepository
 
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+# What the names of this component's files begin with.
+_ROOT: Final = f"{Path(__file__).parents[3]}/"
 # The route of what no other has. It needs a token, but no scope, so that it runs no call.
 _DEFAULT: Final = "$default"
 # Another writer was first.
@@ -37,7 +40,7 @@ class UserAPI:
     and then nothing happens.
     """
 
-    def __init__(self, users: Users, logger: Logger, metrics: EphemeralMetrics) -> None:
+    def __init__(self, users: UserRepository, logger: Logger, metrics: EphemeralMetrics) -> None:
         self._logger = logger
         self._metrics = metrics
         self._is_cold = True
@@ -119,7 +122,7 @@ class UserAPI:
             exception_name=type(error).__qualname__,
             code=getattr(error, "code", None),  # why DynamoDB refused a request
             frames=[
-                f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+                f"{_source(frame.filename)}:{frame.lineno} {frame.name}"
                 for frame in traceback.extract_tb(error.__traceback__)
             ],
             request_id=request_id,
@@ -140,6 +143,12 @@ def _agrees(event: Event, route: str) -> bool:
         and request["http"]["method"].upper() == method
         and request.get("routeKey") == route
     )
+
+
+def _source(filename: str) -> str:
+    """Return a file's path in the repository, or the name of one that isn't from there."""
+    path = filename.removeprefix(_ROOT)
+    return path if path != filename else Path(filename).name
 
 
 def _in_the_gateways_format(

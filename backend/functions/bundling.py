@@ -1,8 +1,7 @@
-"""Builds the Lambda functions' assets: locked wheels for the platform, code, valid bytecode.
+"""Builds the archives of Lambda functions: code, locked packages for the platform, bytecode.
 
-No Docker: uv picks the wheels. An asset is the very archive that Lambda gets. The dependencies are
-archived once for each lock and platform; a change of the code adds to a copy of that, and costs a
-tenth of a second.
+No Docker: uv picks the wheels. The packages are archived once for each lock and platform; a change
+of the code adds to a copy of that, which takes a tenth of a second.
 """
 
 import gzip
@@ -16,36 +15,21 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from uv import find_uv_bin
 
-from backend.api import deferral, pruning
+from backend.functions import deferral, pruning
+from backend.functions.pruning import NO_PRUNING, Pruning
 
 PYTHON_VERSION: Final = (3, 13)
 
 _ROOT: Final = Path(__file__).parents[2]
-RUNTIME: Final = Path(__file__).parent / "runtime"
-
-# Modules that Python can import, DynamoDB's certificate authorities, and pages. All else was left
-# by tools, by editors or for people.
-_SHIPPED: Final = re.compile(r"(\w+/)*(\w+\.py|authorities\.pem|pages/[\w-]+\.(css|html|js))")
-
-# What the function serves beside the pages of its own (runtime/pages.py).
-_PAGES: Final = Path("pages")
-_DOCUMENT: Final = _ROOT / "docs" / "openapi.json"
-_RENDERER: Final = _ROOT / "node_modules" / "swagger-ui-dist"
-_RENDERER_FILES: Final = (
-    "LICENSE",
-    "NOTICE",
-    "swagger-ui-bundle.js",
-    "swagger-ui-bundle.js.LICENSE.txt",
-    "swagger-ui.css",
-)
-# Compressed once, here: a browser takes them so, and an answer may hold 6 MB in base64.
-_COMPRESSED: Final = frozenset({"openapi.json", "swagger-ui-bundle.js", "swagger-ui.css"})
+# Modules that Python can import, certificates, and files to serve. All else in a folder was left by
+# tools, by editors or for people.
+_SHIPPED: Final = re.compile(r"(\w+/)*(\w+\.(py|pem)|static/[\w-]+\.(css|html|js))")
 
 _DEPLOYED_TO = "/var/task"
 _CACHE: Final = _ROOT / ".local" / "assets"
@@ -78,7 +62,38 @@ HOST: Final = Platform(
 
 
 @dataclass(frozen=True)
+class File:
+    """A file from elsewhere in the repository.
+
+    Attributes:
+        source: Where it is, relative to the repository.
+        remedy: What makes it, such as "./scripts/openapi writes it".
+    """
+
+    source: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Asset:
+    """What a function's archive holds. Files keep their paths in the repository.
+
+    Attributes:
+        code: Folders and modules, relative to the repository, such as "backend/users".
+        requirements: The file that locks the packages to ship, relative to the repository; None if
+            the function needs no packages but those that Lambda brings.
+        pruning: What to remove from those packages.
+        files: Other files, by their path in the archive. One whose path ends in .gz is compressed.
+    """
+
+    code: tuple[str, ...]
+    requirements: str | None = None
+    pruning: Pruning = NO_PRUNING
+    files: Mapping[str, File] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Archive:
     """The archive to deploy."""
 
     path: Path
@@ -97,103 +112,102 @@ class Asset:
         )
 
 
-def build(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Asset:
-    """What to deploy for the code in `source`, which holds a requirements.txt with hashes.
+def build(asset: Asset, platform: Platform, *, root: Path = _ROOT, cache: Path = _CACHE) -> Archive:
+    """Build a function's archive, unless the cache has it.
 
-    Raises RuntimeError when a wheel can't be had, when the dependencies aren't what the build
-    expects, when something to serve is missing, or when the code can't be compiled.
+    Args:
+        asset: What it holds.
+        platform: What the function runs on.
+        root: The repository.
+        cache: A folder for archives.
+
+    Raises:
+        RuntimeError: A wheel can't be downloaded, a package isn't what the pruning expects, a file
+            is missing, or the code can't be compiled.
     """
     if sys.version_info[:2] != PYTHON_VERSION:
         raise RuntimeError(
             f"The function needs bytecode of Python {PYTHON_VERSION}; this is "
             f"{sys.version_info[:2]}. Use .venv/bin/python."
         )
-    dependencies = fetch_dependencies(source, platform, cache=cache)
-    code = _read_shipped(source)
-    code[str(_PAGES / _DOCUMENT.name)] = _read(_DOCUMENT, "./scripts/openapi writes it")
-    key = _digest({**code, "dependencies": dependencies.name.encode()})
+    packages = build_packages(asset, platform, root=root, cache=cache)
+    code = {path.as_posix(): (root / path).read_bytes() for path in shipped(asset, root=root)}
+    files = {name: _read(root, file) for name, file in asset.files.items()}
+    key = _digest({**code, **files, "packages": packages.name.encode() if packages else b""})
 
     def make(folder: Path) -> Path:
         copies = _write(code, folder / "code")
         _compile(copies)
-        _compress(copies / _PAGES)
+        _write({name: _compressed(name, data) for name, data in files.items()}, copies)
         archive = folder / "function.zip"
-        shutil.copyfile(dependencies, archive)
+        if packages:
+            shutil.copyfile(packages, archive)
         _archive(copies, archive)
         return archive
 
     path = _once(cache / f"function-{key}.zip", make)
     for old in sorted(cache.glob("function-*.zip"), key=_age)[_KEPT:]:
         old.unlink(missing_ok=True)
-    return Asset(path)
+    return Archive(path)
 
 
-def build_plain(source: Path, *, cache: Path = _CACHE) -> Asset:
-    """What to deploy for code in `source` that needs no packages but those that Lambda brings.
+def shipped(asset: Asset, *, root: Path = _ROOT) -> list[Path]:
+    """Return the files of an asset's code, relative to the repository, sorted."""
+    found: set[Path] = set()
+    for name in asset.code:
+        place = Path(name)
+        if (root / place).is_dir():
+            inside = (path.relative_to(root / place) for path in (root / place).rglob("*"))
+            named = (place / path for path in inside if _SHIPPED.fullmatch(path.as_posix()))
+            found.update(path for path in named if (root / path).is_file())
+        else:
+            found.add(place)
+        # What makes packages of the folders above, so that they are imported by the same names.
+        found.update(above / "__init__.py" for above in place.parents if above != Path())
+    return sorted(found)
 
-    It has no bytecode, which would save a second of what runs once in a deployment.
+
+def build_packages(
+    asset: Asset, platform: Platform, *, root: Path = _ROOT, cache: Path = _CACHE
+) -> Path | None:
+    """Build an archive of an asset's packages, compiled; None if it has none.
+
+    Needs the network the first time only. Takes and raises what build() does.
     """
-    code = _read_shipped(source)
-
-    def make(folder: Path) -> Path:
-        archive = folder / "function.zip"
-        _archive(_write(code, folder / "code"), archive)
-        return archive
-
-    return Asset(_once(cache / f"plain-{_digest(code)}.zip", make))
-
-
-def shipped(folder: Path) -> list[Path]:
-    """The files in the folder that ship, relative to it, sorted."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*"))
-    named = (path for path in paths if _SHIPPED.fullmatch(path.as_posix()))
-    return sorted(path for path in named if (folder / path).is_file())
-
-
-def fetch_dependencies(source: Path, platform: Platform, *, cache: Path = _CACHE) -> Path:
-    """An archive of the compiled dependencies, and of what renders the API's document.
-
-    Needs the network the first time only.
-    """
-    requirements = source / "requirements.txt"
+    if asset.requirements is None:
+        return None
+    requirements = root / asset.requirements
     wheels = platform.wheels or host.platform()
-    renderer = {
-        name: _read(_RENDERER / name, "./scripts/run installs it") for name in _RENDERER_FILES
-    }
     modules = [Path(module) for module in (__file__, deferral.__file__, pruning.__file__)]
     key = _digest(
         {
             "requirements": requirements.read_bytes(),
             "wheels": wheels.encode(),
+            "pruning": repr(asset.pruning).encode(),
             **{module.name: module.read_bytes() for module in modules},
-            **renderer,
         }
     )
 
     def make(folder: Path) -> Path:
-        packages, archive = folder / "packages", folder / "dependencies.zip"
+        packages, archive = folder / "packages", folder / "packages.zip"
         _install(requirements, platform, packages)
-        pruning.prune(packages)
+        pruning.prune(packages, asset.pruning)
         _compile(packages)
-        (copies := packages / _PAGES / "swagger-ui").mkdir(parents=True)
-        for name, content in renderer.items():
-            (copies / name).write_bytes(content)
-        _compress(copies)
         _archive(packages, archive)
         return archive
 
-    return _once(cache / f"dependencies-{key}.zip", make)
+    return _once(cache / f"packages-{key}.zip", make)
 
 
-def _read(path: Path, remedy: str) -> bytes:
+def _read(root: Path, file: File) -> bytes:
     try:
-        return path.read_bytes()
+        return (root / file.source).read_bytes()
     except FileNotFoundError:
-        raise RuntimeError(f"{path.relative_to(_ROOT)} is missing: {remedy}.") from None
+        raise RuntimeError(f"{file.source} is missing: {file.remedy}.") from None
 
 
-def _read_shipped(source: Path) -> dict[str, bytes]:
-    return {path.as_posix(): (source / path).read_bytes() for path in shipped(source)}
+def _compressed(name: str, data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0) if name.endswith(".gz") else data
 
 
 def _write(content: Mapping[str, bytes], folder: Path) -> Path:
@@ -229,14 +243,6 @@ def _compile(folder: Path) -> None:
         raise RuntimeError(f"The function could not be compiled:\n{done.stdout}{done.stderr}")
 
 
-def _compress(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.name in _COMPRESSED:
-            compressed = gzip.compress(path.read_bytes(), mtime=0)
-            path.with_name(f"{path.name}.gz").write_bytes(compressed)
-            path.unlink()
-
-
 def _archive(folder: Path, archive: Path) -> None:
     """Add every file below the folder to the archive; the same files give the same bytes."""
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as opened:
@@ -247,7 +253,7 @@ def _archive(folder: Path, archive: Path) -> None:
 
 
 def _once(path: Path, make: Callable[[Path], Path]) -> Path:
-    """`path`, made in an empty folder unless it is there; it appears whole or not at all."""
+    """Make a file in an empty folder, unless it is there; it appears whole or not at all."""
     if path.exists():
         path.touch()  # it is in use
         return path

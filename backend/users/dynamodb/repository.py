@@ -5,17 +5,18 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-import items
-from deadline import Deadline
-from errors import EmailTaken, IdempotencyKeyReused, UsernameTaken, UserNotFound
-from models import User
-from table import Range, Table, Write
-from users import Attempt, Listing, Page
+from backend.users.dynamodb import items
+from backend.users.dynamodb.deadline import Deadline
+from backend.users.dynamodb.layout import PK, SK, STATUS_INDEX, STATUS_INDEX_PK, TIME_TO_LIVE
+from backend.users.dynamodb.table import Range, Table, Write
+from backend.users.errors import EmailTaken, IdempotencyKeyReused, UsernameTaken, UserNotFound
+from backend.users.models import User
+from backend.users.repository import IdempotencyKey, Listing, Page
 
 if TYPE_CHECKING:
-    from table import Item
+    from backend.users.dynamodb.table import Item
 
-_FREE: Final = "attribute_not_exists(pk)"
+_FREE: Final = f"attribute_not_exists({PK})"
 _OTHER_WRITER: Final = "another writer came first"
 _REMEMBERED_SECONDS: Final = 24 * 60 * 60
 
@@ -36,8 +37,8 @@ class _EmailNotHeld(Exception):
     """A user's email is another one's: no write of this adapter leaves it so."""
 
 
-class DynamoDBUsers:
-    """Implements users.Users.
+class DynamoDBUserRepository:
+    """Implements UserRepository.
 
     clock: the time in epoch seconds.
     """
@@ -46,8 +47,8 @@ class DynamoDBUsers:
         self._table = table
         self._clock = clock
 
-    def create(self, user: User, attempt: Attempt | None = None) -> User:
-        """See Users."""
+    def create(self, user: User, idempotency_key: IdempotencyKey | None = None) -> User:
+        """See UserRepository."""
         writes = [
             self._table.put(
                 items.user_item(user),
@@ -58,9 +59,9 @@ class DynamoDBUsers:
         ]
         if email := items.email_of(user):
             writes.append(self._taken(email, user))
-        if attempt:
+        if idempotency_key:
             # It decides first: who comes again meets the username and the email, too.
-            writes.insert(0, self._record(attempt, user))
+            writes.insert(0, self._record(idempotency_key, user))
         try:
             self._table.transact(writes, self._table.deadline())
         except _Replay as replay:
@@ -68,11 +69,11 @@ class DynamoDBUsers:
         return user
 
     def get(self, username: str) -> User:
-        """See Users."""
+        """See UserRepository."""
         return self._get(username, self._table.deadline())
 
     def update(self, username: str, change: Callable[[User], User]) -> User:
-        """See Users."""
+        """See UserRepository."""
         deadline = self._table.deadline()
         while True:
             before = self._get(username, deadline)
@@ -87,7 +88,7 @@ class DynamoDBUsers:
                 return after
 
     def delete(self, username: str, permit: Callable[[User], None]) -> None:
-        """See Users."""
+        """See UserRepository."""
         deadline = self._table.deadline()
         while True:
             user = self._get(username, deadline)
@@ -110,7 +111,7 @@ class DynamoDBUsers:
                 return
 
     def list_users(self, listing: Listing) -> Page:
-        """See Users."""
+        """See UserRepository."""
         deadline = self._table.deadline()
         if listing.email is not None:
             return Page(self._with_email(listing.email, listing, deadline), more=False)
@@ -121,8 +122,8 @@ class DynamoDBUsers:
         return Page(users, more=len(found) > listing.limit)
 
     def check(self) -> None:
-        """See Users."""
-        self._table.probe(items.NOWHERE)
+        """See UserRepository."""
+        self._table.probe(items.HEALTH_CHECK_KEY)
 
     def _with_email(self, email: str, listing: Listing, deadline: Deadline) -> list[User]:
         while True:
@@ -141,7 +142,7 @@ class DynamoDBUsers:
         while True:
             wanted = listing.limit - len(users)
             found = self._first(listing, wanted + 1, deadline)
-            keys = [{"pk": item["pk"], "sk": item["sk"]} for item in found[:wanted]]
+            keys = [{PK: item[PK], SK: item[SK]} for item in found[:wanted]]
             states = map(items.to_user, self._table.get_all(keys, deadline))
             # The index may lag: what it names has another status by now, or is gone.
             still = [user for user in states if user.members["status"] == status]
@@ -149,7 +150,7 @@ class DynamoDBUsers:
             more = len(found) > wanted
             if not more or len(users) == listing.limit:
                 return Page(users, more)
-            listing = listing._replace(after=keys[-1]["sk"]["S"])
+            listing = listing._replace(after=keys[-1][SK]["S"])
 
     def _first(self, listing: Listing, count: int, deadline: Deadline) -> "list[Item]":
         """The first items of all shards, sorted by username: `count`, or as many as there are.
@@ -182,23 +183,23 @@ class DynamoDBUsers:
             raise UserNotFound
         return items.to_user(item)
 
-    def _record(self, attempt: Attempt, user: User) -> Write:
+    def _record(self, idempotency_key: IdempotencyKey, user: User) -> Write:
         """Write the idempotency record, unless there is one: then the create happened before."""
         now = self._clock()
-        record = items.IdempotencyRecord(attempt.request, user)
+        record = items.IdempotencyRecord(idempotency_key.fingerprint, user)
 
         def repeated(existing: "Item | None") -> Exception:
             assert existing  # noqa: S101 asked for, and checked by Table
             before = items.to_idempotency_record(existing)
-            same = before.request == attempt.request
+            same = before.request == idempotency_key.fingerprint
             return _Replay(before.user) if same else IdempotencyKeyReused()
 
         return self._table.put(
             items.idempotency_item(
-                attempt.key, record, expires_at=math.ceil(now + _REMEMBERED_SECONDS)
+                idempotency_key.digest, record, expires_at=math.ceil(now + _REMEMBERED_SECONDS)
             ),
             # DynamoDB removes expired items when it has time for it, which may be days later.
-            where=f"{_FREE} OR {items.TIME_TO_LIVE} <= :now",
+            where=f"{_FREE} OR {TIME_TO_LIVE} <= :now",
             condition_failed=repeated,
             returns_existing=True,
             now=math.floor(now),
@@ -247,16 +248,16 @@ def _is_listed(user: User, listing: Listing) -> bool:
 
 def _part(listing: Listing, shard: int) -> Range:
     """The listed users of a shard, in the table or in the index."""
-    index, name, value = None, "pk", items.user_partition(shard)
+    index, name, value = None, PK, items.user_partition(shard)
     start: Item | None = None
     if listing.after:  # no user of this shard has to have this username
-        start = {"pk": {"S": value}, "sk": {"S": listing.after}}
+        start = {PK: {"S": value}, SK: {"S": listing.after}}
     if listing.status is not None:
-        index, name = items.STATUS_INDEX, items.STATUS_INDEX_KEY
+        index, name = STATUS_INDEX, STATUS_INDEX_PK
         value = items.status_partition(listing.status, shard)
         start = start and {**start, name: {"S": value}}
     return Range(index, (name, value), listing.username_prefix, start)
 
 
 def _username(item: "Item") -> str:
-    return item["sk"]["S"]
+    return item[SK]["S"]

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from errors import Unavailable
+from backend.users.errors import Unavailable
 
 _FIRST_PAUSE_SECONDS: Final = 0.025
 _LONGEST_PAUSE_SECONDS: Final = 0.8

@@ -12,23 +12,18 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from models import User
-from schema import WRITABLE
+from backend.users.dynamodb.layout import PK, SK, STATUS_INDEX_PK, TIME_TO_LIVE
+from backend.users.models import User
+from backend.users.schema import WRITABLE
 
 if TYPE_CHECKING:
-    from table import Item
+    from backend.users.dynamodb.table import Item
 
 # Neither this number nor the hash can change without moving every user.
 SHARDS: Final = 8
 
-# Of the index that has the users of each status, sorted like the table's.
-STATUS_INDEX: Final = "status"
-STATUS_INDEX_KEY: Final = "status_shard"
-# DynamoDB removes an item at some time after this (epoch seconds).
-TIME_TO_LIVE: Final = "expires_at"
-
 # Where nothing is: a read of it shows that the table can be read.
-NOWHERE: "Final[Item]" = {"pk": {"S": "health"}, "sk": {"S": "health"}}
+HEALTH_CHECK_KEY: "Final[Item]" = {PK: {"S": "health"}, SK: {"S": "health"}}
 
 
 class IdempotencyRecord(NamedTuple):
@@ -56,13 +51,13 @@ def status_partition(status: str, shard: int) -> str:
 
 def user_key(username: str) -> "Item":
     """Where a user is: spread by a hash of its username, sorted by username."""
-    return {"pk": {"S": user_partition(_shard(username))}, "sk": {"S": username}}
+    return {PK: {"S": user_partition(_shard(username))}, SK: {"S": username}}
 
 
 def email_key(email: str) -> "Item":
     """Where it is written who has an email, which is in lower case."""
     # Keys show in audit logs and in reports on hot keys, where an address has no business.
-    return {"pk": {"S": f"email#{_digest(email)}"}, "sk": {"S": "email"}}
+    return {PK: {"S": f"email#{_digest(email)}"}, SK: {"S": "email"}}
 
 
 def email_item(email: str, user: User) -> "Item":
@@ -76,8 +71,8 @@ def idempotency_item(key: str, record: IdempotencyRecord, *, expires_at: int) ->
     key: the caller's, made unique among all callers; expires_at: epoch seconds.
     """
     return {
-        "pk": {"S": f"idempotency#{key}"},
-        "sk": {"S": "idempotency"},
+        PK: {"S": f"idempotency#{key}"},
+        SK: {"S": "idempotency"},
         TIME_TO_LIVE: {"N": str(expires_at)},
         "request": {"S": record.request},
         "user": {"M": user_item(record.user)},
@@ -94,7 +89,7 @@ def user_item(user: User) -> "Item":
     status = user.members["status"]
     return {
         **user_key(user.username),
-        STATUS_INDEX_KEY: {"S": status_partition(status, _shard(user.username))},
+        STATUS_INDEX_PK: {"S": status_partition(status, _shard(user.username))},
         "created_at": {"S": user.created_at},
         "updated_at": {"S": user.updated_at},
         "version": {"N": str(user.version)},
@@ -109,7 +104,7 @@ def user_item(user: User) -> "Item":
 def to_user(item: Mapping[str, Any]) -> User:
     """The state that an item holds."""
     return User(
-        username=item["sk"]["S"],
+        username=item[SK]["S"],
         members={
             name: item[name]["S"] if _is_string(name) else json.loads(item[name]["S"])
             for name in WRITABLE

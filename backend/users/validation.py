@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import fastjsonschema
 
-from errors import Fault, InvalidUser
-from models import Document, Members, User
-from schema import (
+from backend.users.errors import Fault, InvalidUser
+from backend.users.models import Document, Members, User
+from backend.users.schema import (
     ATTRIBUTE_NAME,
     ATTRIBUTE_VALUE,
     ATTRIBUTES_MAX_BYTES,

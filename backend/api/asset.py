@@ -1,0 +1,68 @@
+"""What the API's function ships."""
+
+from typing import Final
+
+from backend.functions.bundling import Asset, File
+from backend.functions.pruning import Pruning
+
+_STATIC: Final = "backend/api/runtime/static"
+_SWAGGER_UI: Final = "node_modules/swagger-ui-dist"
+
+# Most of Powertools; what botocore knows of services, and its certificate authorities, because the
+# function signs with it and no more; time zones, of which only the names are needed; urllib3 for
+# browsers.
+_UNUSED: Final = (
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/auth_alpha",
+    "aws_lambda_powertools/utilities/batch",
+    "aws_lambda_powertools/utilities/circuit_breaker",
+    "aws_lambda_powertools/utilities/data_classes",
+    "aws_lambda_powertools/utilities/data_masking",
+    "aws_lambda_powertools/utilities/feature_flags",
+    "aws_lambda_powertools/utilities/idempotency",
+    "aws_lambda_powertools/utilities/kafka",
+    "aws_lambda_powertools/utilities/parameters",
+    "aws_lambda_powertools/utilities/parser",
+    "aws_lambda_powertools/utilities/streaming",
+    "aws_lambda_powertools/utilities/validation",
+    "botocore/cacert.pem",
+    "botocore/data",
+    "dateutil/zoneinfo",
+    "tzdata/zoneinfo",
+    "urllib3/contrib/emscripten",
+)
+_DEFERRED: Final = (
+    # The first import of anything would get the package's metrics, tracer and logger together.
+    ("aws_lambda_powertools/__init__.py", ()),
+    # Dates of credentials that expire, configuration files, queries of JSON: Lambda has none.
+    ("aws_lambda_powertools/logging/logger.py", ("jmespath_utils",)),
+    ("botocore/compat.py", ("tzlocal",)),
+    ("botocore/configloader.py", ("configparser",)),
+    ("botocore/credentials.py", ("dateutil", "parse", "tzlocal", "tzutc")),
+    ("botocore/tokens.py", ("dateutil", "tzutc")),
+    ("botocore/utils.py", ("dateutil", "tzutc")),
+    # For HTTP/2, which the SDK doesn't speak.
+    ("urllib3/http2/__init__.py", ("version",)),
+)
+
+
+def _swagger_ui(name: str) -> File:
+    return File(f"{_SWAGGER_UI}/{name}", "./scripts/run installs it")
+
+
+# Large files are compressed once, here: browsers take them so, and a response has at most 6 MB.
+ASSET: Final = Asset(
+    code=("backend/api/routes.py", "backend/api/runtime", "backend/users"),
+    requirements="backend/api/runtime/requirements.txt",
+    pruning=Pruning(unused=_UNUSED, deferred=_DEFERRED),
+    files={
+        f"{_STATIC}/openapi.json.gz": File("docs/openapi.json", "./scripts/openapi writes it"),
+        f"{_STATIC}/swagger-ui/LICENSE": _swagger_ui("LICENSE"),
+        f"{_STATIC}/swagger-ui/NOTICE": _swagger_ui("NOTICE"),
+        f"{_STATIC}/swagger-ui/swagger-ui-bundle.js.gz": _swagger_ui("swagger-ui-bundle.js"),
+        f"{_STATIC}/swagger-ui/swagger-ui-bundle.js.LICENSE.txt": _swagger_ui(
+            "swagger-ui-bundle.js.LICENSE.txt"
+        ),
+        f"{_STATIC}/swagger-ui/swagger-ui.css.gz": _swagger_ui("swagger-ui.css"),
+    },
+)
