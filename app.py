@@ -11,6 +11,7 @@ import aws_cdk as cdk
 
 import constants
 from backend.component import Backend
+from backend.environment import Environment
 
 
 def main() -> None:
@@ -24,8 +25,8 @@ def main() -> None:
     app.synth()
 
 
-def environment(name: str) -> constants.Environment:
-    """The record of this name, in lower case; exits with a sentence if there is none."""
+def environment(name: str) -> Environment:
+    """Return the record of an environment, or exit with a sentence if there is none."""
     if name not in constants.ENVIRONMENTS:
         raise SystemExit(
             f"There is no environment {name!r}; -c environment= takes one of "

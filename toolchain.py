@@ -7,6 +7,7 @@ It is deployed once, then it updates itself. By its name, since a second region 
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from aws_cdk import pipelines
 from constructs import Construct
 
 import constants
+from backend.environment import Environment
 from pipeline import build, tools
 from pipeline.findings import accept_findings
 from pipeline.placeholders import refuse_unfilled
@@ -26,6 +28,7 @@ from pipeline.stages import Stages
 def main() -> None:
     """Synthesize the pipeline, and with it the stacks that it deploys."""
     app = cdk.App()
+    target = constants.TOOLCHAIN_TARGET
     Toolchain(
         app,
         f"{constants.APP_NAME}-Toolchain",
@@ -33,7 +36,7 @@ def main() -> None:
         branch=constants.SOURCE_BRANCH,
         connection_arn=constants.SOURCE_CONNECTION_ARN,
         waves=constants.WAVES,
-        env=constants.TOOLCHAIN_TARGET,
+        env=cdk.Environment(**asdict(target)) if target else None,
     )
     assembly = app.synth()
     for name in tools.LOCKED:
@@ -59,7 +62,7 @@ class Toolchain(cdk.Stack):
         repository: str,
         branch: str,
         connection_arn: str,
-        waves: Sequence[Sequence[constants.Environment]],
+        waves: Sequence[Sequence[Environment]],
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
@@ -102,10 +105,10 @@ class Toolchain(cdk.Stack):
         pipeline.pipeline.add_to_role_policy(permission)
         accept_findings(self, pipeline.pipeline)
 
-    def _is_foreign(self, environment: constants.Environment) -> bool:
+    def _is_foreign(self, environment: Environment) -> bool:
         """Whether artifacts need a key that another account can be given; it costs money."""
-        account = environment.target and environment.target.account
-        return account is not None and account != self.account
+        target = environment.target
+        return target is not None and target.account != self.account
 
 
 if __name__ == "__main__":

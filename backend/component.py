@@ -1,19 +1,20 @@
 """The component: composes the logical units, connects them, and says what others need."""
 
+from dataclasses import asdict
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from backend.api import routes
 from backend.api.infrastructure import API
 from backend.database.infrastructure import Database
+from backend.environment import Environment
+from backend.functions.function import FunctionDefaults
 from backend.identity.infrastructure import Identity
 from backend.monitoring.infrastructure import Monitoring
 from backend.rollout.infrastructure import Rollout
-from backend.users.dynamodb import layout
-from constants import Environment
 
 
 class Backend(cdk.Stack):
@@ -26,76 +27,62 @@ class Backend(cdk.Stack):
     def __init__(
         self, scope: Construct, construct_id: str, *, environment: Environment, **kwargs: Any
     ) -> None:
-        super().__init__(scope, construct_id, env=environment.target, **kwargs)
+        target = environment.target
+        env = cdk.Environment(**asdict(target)) if target else None
+        super().__init__(scope, construct_id, env=env, **kwargs)
+        removal_policy = cdk.RemovalPolicy[environment.removal_policy]
+        functions = FunctionDefaults(
+            platform=environment.platform,
+            log_retention=logs.RetentionDays[environment.log_retention],
+            log_removal_policy=removal_policy,
+        )
         database = Database(
             self,
             "Database",
-            adopted_table=environment.adopted_table,
-            encryption_key=environment.encryption_key,
-            max_read_units=environment.max_read_units,
-            max_write_units=environment.max_write_units,
-            backup_retention=environment.backup_retention,
-            removal_policy=environment.removal_policy,
+            options=environment.database,
+            removal_policy=removal_policy,
             deletion_protection=environment.deletion_protection,
-            point_in_time_recovery=environment.point_in_time_recovery,
         )
-        issuer = environment.issuer
-        if issuer is None:
-            issuer = Identity(
-                self,
-                "Identity",
-                clients=environment.clients,
-                scopes=routes.SCOPES,
-                token_validity=environment.token_validity,
-                removal_policy=environment.removal_policy,
-                deletion_protection=environment.deletion_protection,
-                reader_account=environment.pipeline_account,
-            ).issuer
+        identity = Identity(
+            self,
+            "Identity",
+            options=environment.identity,
+            scopes=routes.SCOPES,
+            removal_policy=removal_policy,
+            deletion_protection=environment.deletion_protection,
+            reader_account=environment.pipeline_account,
+        )
         api = API(
             self,
             "API",
+            options=environment.api,
             table_name=database.table.table_name,
-            platform=environment.platform,
-            tags=environment.api_tags,
-            issuer_url=issuer.url,
-            audience=issuer.audience,
-            open_docs=environment.open_docs,
-            cors_origins=environment.cors_origins,
-            throttle=environment.throttle,
-            list_throttle=environment.list_throttle,
-            domain=environment.domain,
-            log_level=environment.log_level,
-            debug_share=environment.debug_share,
-            log_retention=environment.log_retention,
-            log_removal_policy=environment.removal_policy,
+            issuer_url=identity.issuer.url,
+            audience=identity.issuer.audience,
+            functions=functions,
         )
         monitoring = Monitoring(
             self,
             "Monitoring",
+            options=environment.monitoring,
             api=api,
             database=database,
-            objectives=environment.objectives,
-            operators=environment.operators,
-            rollout=environment.rollout is not None,
-            runbook=environment.runbook,
-            concurrency_quota=environment.concurrency_quota,
+            has_rollout=environment.rollout is not None,
         )
         if environment.rollout:
-            if not environment.objectives:
-                raise ValueError("A rollout needs objectives: alarms on them roll it back.")
             Rollout(
                 self,
                 "Rollout",
+                options=environment.rollout,
                 api=api,
                 alarms=monitoring.regressions,
-                objectives=environment.objectives,
-                runbook=environment.runbook,
-                routing=environment.rollout,
-                log_retention=environment.log_retention,
-                log_removal_policy=environment.removal_policy,
+                objectives=environment.monitoring.objectives,
+                runbook=environment.monitoring.runbook,
+                functions=functions,
             )
 
-        self._permit_data_access(api, database)
+        database.grant_read_write(api.function)
+
         self.api_endpoint = cdk.CfnOutput(
             self, "APIEndpoint", value=api.endpoint, description="Where the API is"
         )
@@ -105,27 +92,4 @@ class Backend(cdk.Stack):
                 "DomainTarget",
                 value=api.domain_name.regional_domain_name,
                 description="What the domain's record in the DNS has to lead to",
-            )
-
-    def _permit_data_access(self, api: API, database: Database) -> None:
-        # Not table.grant(): where there is an index, it permits all that is on any index.
-        iam.Grant.add_to_principal(
-            grantee=api.function,
-            actions=list(layout.TABLE_ACTIONS),
-            resource_arns=[database.table.table_arn],
-        )
-        iam.Grant.add_to_principal(
-            grantee=api.function,
-            actions=list(layout.STATUS_INDEX_ACTIONS),
-            resource_arns=[database.status_index_arn],
-        )
-        if database.encryption_key:
-            # DynamoDB asks for the key in its caller's name, and nobody else's request may.
-            iam.Grant.add_to_principal(
-                grantee=api.function,
-                actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
-                resource_arns=[database.encryption_key.key_arn],
-                conditions={
-                    "StringEquals": {"kms:ViaService": f"dynamodb.{self.region}.amazonaws.com"}
-                },
             )

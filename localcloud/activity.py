@@ -1,4 +1,4 @@
-"""Says what happens in the local cloud: each request's answer, and what the function logged."""
+"""Prints a line for each request to the local cloud, and what the function logged."""
 
 import json
 import re
@@ -8,14 +8,14 @@ from typing import Any, Final
 from tooling.install import ROOT
 from tooling.progress import say
 
-# What the logger adds to each line, and what the line of the request says already.
+# What the logger adds to each line, or the line of the request has already.
 _BOILERPLATE: Final = {
     *("level", "location", "message", "timestamp", "service", "request_id"),
     "xray_trace_id",
 }
 _FRAME: Final = re.compile(r"([\w/]+\.py):(\d+) \S+")
 _INDENT: Final = "  "
-# How a line begins that CloudWatch takes for metrics (the embedded metric format).
+# How metrics begin (the embedded metric format).
 _METRICS: Final = '{"_aws":'
 
 
@@ -27,12 +27,12 @@ class Activity:
         self._has_begun = False
 
     def know(self, route_keys: Iterable[str]) -> None:
-        """Learn the API's routes, such as `GET /users/{username}`, after a deployment."""
+        """Take the deployed API's routes, such as `GET /users/{username}`."""
         keys = sorted(route_keys, key=lambda key: key.count("{"))  # the most exact one wins
         self._routes = [(_pattern(key), key.split()[-1]) for key in keys]
 
     def begin(self) -> None:
-        """Print from now on: what a start asks for by itself is not worth a line."""
+        """Print from now on; the requests of a start are not worth a line."""
         self._has_begun = True
 
     def show(self, line: bytes) -> None:
@@ -48,7 +48,7 @@ class Activity:
 
     def _show_request(self, event: dict[str, Any]) -> None:
         request = f"{event['method']} {event['path']}"
-        # The route, never the path: a username may be an address.
+        # Not the path: a username may be an email address.
         found = (route for pattern, route in self._routes if pattern.fullmatch(request))
         route = next(found, "(no route)")
         status, milliseconds = event["status"], event["milliseconds"]
@@ -75,7 +75,7 @@ def _readable(event: dict[str, Any]) -> Iterator[str]:
 
 
 def _record(line: str) -> dict[str, Any] | None:
-    """The logger's record, or None for what else the function printed."""
+    """Return the logger's record, or None if the function printed something else."""
     try:
         record = json.loads(line)
     except ValueError:
@@ -95,12 +95,12 @@ def _explained(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _source_line(frame: str) -> Iterator[str]:
-    """The line of code that a frame names: in the log it could not stand, in the checkout it is."""
+    """Yield the line of code that a frame names."""
     if not (found := _FRAME.fullmatch(frame)):
         return
     try:
         lines = (ROOT / found[1]).read_text().splitlines()
     except OSError:
-        return  # it is a package's, or being saved just now
+        return  # a package's, or a file that is being saved
     if int(found[2]) <= len(lines):
         yield f"{_INDENT * 3}{lines[int(found[2]) - 1].strip()}"

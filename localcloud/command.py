@@ -12,11 +12,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from localcloud import emulator, tokens
+from localcloud import emulator
 from localcloud.deployment import LOCAL_ENVIRONMENT
-from localcloud.emulator import Emulator
+from localcloud.emulator import API_ID, Emulator
 from localcloud.starting import start
-from tooling import processes
+from tooling import processes, tokens
 from tooling.install import LOCAL, ROOT
 from tooling.processes import Interrupted, Interruption
 from tooling.progress import say
@@ -35,37 +35,46 @@ def run(
     environment: str = LOCAL_ENVIRONMENT,
     enforces_iam: bool = False,
 ) -> int:
-    """Return the command's exit status; keep nothing, but the log if the command fails.
+    """Run a command against a sandbox, and remove the sandbox; keep the log if the command fails.
+
+    Args:
+        command: The program and its arguments.
+        interruption: Notes the signals that ask to stop.
+        environment: Whose stack to deploy: one of constants.py.
+        enforces_iam: Whether to refuse what a role's policies don't permit.
+
+    Returns:
+        The command's exit status.
 
     Raises:
         Failure: The sandbox can't be started.
         Interrupted: A signal asked to stop.
     """
     if not shutil.which(command[0]):
-        say(f"{command[0]!r} is no command that can be run: correct it, or make it executable.")
+        say(f"{command[0]!r} can't be run: correct the name, or make the file executable.")
         return _NOT_FOUND
     with ExitStack() as stack:
         folder = stack.enter_context(_own_folder())
         cloud = Emulator(folder, emulator.free_port(), enforces_iam=enforces_iam)
         stack.callback(cloud.stop)
         start(cloud, folder, interruption, environment=environment)
-        token = _token(cloud.endpoint)
+        token = _token()
         variables = {**os.environ, "API_ENDPOINT": cloud.endpoint, "API_TOKEN": token}
         status = _run_command(command, variables, interruption)
         if status:
-            # Only the owner may read what the function logged, also where an older run left a file.
+            # Only the owner may read it, also if an older run left a file.
             _KEPT_LOG.touch(0o600)
             _KEPT_LOG.chmod(0o600)
             _KEPT_LOG.write_text(cloud.read_log())
             kept = _KEPT_LOG.relative_to(ROOT)
-            say(f"The command failed. What the local cloud and the function logged is in {kept}.")
+            say(f"The command failed. {kept} has what the local cloud and the function logged.")
         return status
 
 
-def _token(endpoint: str) -> str:
-    """One that outlasts the command; of an issuer that isn't the sandbox's own, the caller's."""
+def _token() -> str:
+    """Return a token that outlasts the command; of another issuer, the caller's own."""
     try:
-        return tokens.of_sandbox(endpoint)
+        return tokens.of_api(API_ID)
     except tokens.ForeignIssuer:
         if given := os.environ.get("API_TOKEN"):
             return given
@@ -74,13 +83,13 @@ def _token(endpoint: str) -> str:
 
 @contextmanager
 def _own_folder() -> Iterator[Path]:
-    """Yield an empty folder, and remove those of runs that were killed.
+    """Yield an empty folder, and remove the folders of runs that were killed.
 
-    A run locks its folder, and the system lets go of that however the run ends. The number of a
-    process would say less: another container on this checkout has numbers of its own.
+    A run holds a lock on its folder, which the system releases however the run ends. A process id
+    would not do: another container that uses this checkout has ids of its own.
     """
     with (LOCAL / "runs.lock").open("w") as making:
-        fcntl.flock(making, fcntl.LOCK_EX)  # nobody removes what isn't locked yet
+        fcntl.flock(making, fcntl.LOCK_EX)  # until the new folder is locked, nobody removes it
         for left in LOCAL.glob(f"{_FOLDER}*"):
             with suppress(FileNotFoundError), _locked(left) as is_ours:
                 if is_ours:
@@ -95,7 +104,7 @@ def _own_folder() -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Lock the folder, unless somebody else has; yields whether it is locked now."""
+    """Lock the folder, and yield whether that succeeded: another process may hold the lock."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         is_ours = True
@@ -112,7 +121,7 @@ def _run_command(
     command: list[str], environment: dict[str, str], interruption: Interruption
 ) -> int:
     try:
-        # A group of its own, all of which can be ended.
+        # In a process group of its own, so that all of it can be ended.
         process = subprocess.Popen(command, env=environment, process_group=0)
     except OSError as error:
         say(f"{command[0]!r} can't be run ({error.strerror}): is it a program for this machine?")
@@ -138,15 +147,15 @@ def _run_command(
 
 @contextmanager
 def _terminal_for(process: subprocess.Popen[bytes]) -> Iterator[Callable[[], None]]:
-    """Give the command's group the terminal, if we have it: its keyboard, Ctrl-C and Ctrl-Z.
+    """Give the command's process group our terminal, if we have one, with Ctrl-C and Ctrl-Z.
 
-    Yields what has to be called again and again, to stop with the command when it is stopped.
+    Yields a function to call repeatedly: it stops this process when Ctrl-Z stops the command.
     """
     terminal = sys.stdin.fileno() if sys.stdin else -1
     if not os.isatty(terminal) or os.tcgetpgrp(terminal) != os.getpgrp():
         yield lambda: None
         return
-    # In the background, whoever changes the terminal's group is stopped, or ignores this signal.
+    # A background process that changes the terminal's group is stopped, unless it ignores this.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 
     def hand_over() -> None:

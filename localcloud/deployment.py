@@ -4,17 +4,18 @@ import os
 import shlex
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud import gaps
+from localcloud import unsupported
 from localcloud.emulator import ACCOUNT, REGION, Emulator
-from localcloud.hotswap import the_cloud_answers
+from localcloud.hotswap import cloud_failures_explained
 from tooling import processes
-from tooling.environment import CDK_SETTINGS
+from tooling.environment import TOOL_SETTINGS
 from tooling.install import LOCAL, NODE_FOLDER, PYTHON, ROOT
 from tooling.processes import Interruption
 from tooling.progress import Failure
@@ -27,18 +28,24 @@ _CLI: Final = (
 
 LOCAL_ENVIRONMENT: Final = "local"
 
+_SETTLE_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.1
 # As bootstrap names it for the qualifier that the CDK has by default.
 _ASSETS: Final = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 
 
 class Deployment:
-    """One deployment of an environment's stack to the cloud.
-
-    folder: takes the synthesized assembly and what the tools print.
-    environment: whose; another than LOCAL is deployed as app.py in this folder has it.
-    """
+    """Deploys an environment's stack to the local cloud."""
 
     def __init__(self, folder: Path, cloud: Emulator, environment: str = LOCAL_ENVIRONMENT) -> None:
+        """Prepare a deployment.
+
+        Args:
+            folder: Takes the synthesized assembly, and what the tools print.
+            cloud: Where to deploy.
+            environment: One of constants.py; app.py in this folder says what is deployed for any
+                other than the local one.
+        """
         self._environment = environment
         self._folder = folder
         self._assembly = folder / "cdk.out"
@@ -46,7 +53,7 @@ class Deployment:
         self._synthesis: subprocess.Popen[bytes] | None = None
 
     def start_synthesis(self) -> None:
-        """Begin to synthesize, which needs no cloud yet; then call abandon() in any case."""
+        """Begin to synthesize, which needs no cloud yet; call abandon() in any case."""
         shutil.rmtree(self._assembly, ignore_errors=True)
         command = ["synth", "--quiet", "--context", f"environment={self._environment}"]
         if self._environment != LOCAL_ENVIRONMENT:
@@ -54,13 +61,18 @@ class Deployment:
         self._synthesis = self._start([*command, "--output", str(self._assembly)])
 
     def abandon(self) -> None:
-        """Leave nothing running, and no temporary file."""
+        """End what still runs, and remove temporary files."""
         if self._synthesis:
             processes.stop_session(self._synthesis, grace_seconds=0)
         shutil.rmtree(self._folder / "tools-tmp", ignore_errors=True)
 
     def bootstrap(self, interruption: Interruption) -> None:
-        """Make what the CDK needs in an account, unless it is there. Raises Failure."""
+        """Make what the CDK needs in an account, unless it is there.
+
+        Raises:
+            Failure: The CDK CLI fails.
+            Interrupted: A signal asked to stop.
+        """
         if self._is_bootstrapped():
             return
         # No app: the account is named, and nothing has to be synthesized for it.
@@ -70,18 +82,33 @@ class Deployment:
             self._permit_plain_http()
 
     def finish_synthesis(self, interruption: Interruption) -> None:
-        """Wait for what start_synthesis() began. Raises Failure."""
+        """Wait for what start_synthesis() began.
+
+        Raises:
+            Failure: The CDK CLI fails.
+            Interrupted: A signal asked to stop.
+        """
         assert self._synthesis, "start_synthesis() comes first"  # noqa: S101
         self._finish(self._synthesis, "synth", interruption)
 
     def deploy(self, interruption: Interruption) -> None:
-        """Deploy what was synthesized. Raises Failure."""
+        """Deploy what was synthesized.
+
+        Raises:
+            Failure: The CDK CLI fails.
+            Interrupted: A signal asked to stop.
+        """
         command = ["deploy", "--app", str(self._assembly), "--all", "--require-approval", "never"]
         self._finish(self._start(command), "deploy", interruption)
-        gaps.fill(self._assembly)
+        unsupported.apply_cors(self._assembly)
 
     def repeat(self, interruption: Interruption) -> None:
-        """Synthesize and deploy again. Raises Failure; then the stack is what it was."""
+        """Synthesize and deploy again.
+
+        Raises:
+            Failure: The CDK CLI fails; the stack is what it was.
+            Interrupted: A signal asked to stop.
+        """
         try:
             self.start_synthesis()
             self.finish_synthesis(interruption)
@@ -89,10 +116,28 @@ class Deployment:
         finally:
             self.abandon()
 
-    def environment(self) -> dict[str, str]:
-        """What every tool runs with.
+    def settle(self) -> bool:
+        """Wait until CloudFormation has finished.
 
-        Nothing of the caller's: no profile, no credential and no setting can lead to the real
+        Returns:
+            Whether every stack can be deployed again.
+        """
+        cloudformation = boto3.client("cloudformation")
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            with cloud_failures_explained():
+                stacks = cloudformation.describe_stacks()["Stacks"]
+            # A stack in review is one that nothing was done for yet.
+            statuses = {stack["StackStatus"] for stack in stacks} - {"REVIEW_IN_PROGRESS"}
+            if not any(status.endswith("_IN_PROGRESS") for status in statuses):
+                return all(status.endswith("_COMPLETE") for status in statuses)
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that every tool runs in.
+
+        Nothing comes from the caller: no profile, no credential and no setting can lead to the real
         AWS, and no file outside the checkout is read or written.
         """
         home, temporary = LOCAL / "home", self._folder / "tools-tmp"
@@ -104,12 +149,11 @@ class Deployment:
             "TMPDIR": str(temporary),
             "LANG": "C.UTF-8",
             "PYTHON_COLORS": "0",
-            "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
-            "UV_NO_CONFIG": "1",
+            **TOOL_SETTINGS,
+            "CDK_VALIDATION": "false",  # takes half of the time, and ./scripts/test has it
             "UV_OFFLINE": "1",  # what the function needs was installed
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,
-            **CDK_SETTINGS,
             **self._cloud.variables,
         }
 
@@ -144,9 +188,9 @@ class Deployment:
             raise Failure(f"cdk {command} failed; its output is above.", output)
 
     def _permit_plain_http(self) -> None:
-        # The policy of the bucket for assets denies all that doesn't come over TLS, and that is
-        # all that it says. The local cloud has no TLS, and enforces this one, too.
-        with the_cloud_answers():
+        # The policy of the bucket for assets denies what doesn't come over TLS, and nothing else.
+        # The local cloud has no TLS, and enforces the policy.
+        with cloud_failures_explained():
             boto3.client("s3").delete_bucket_policy(Bucket=_ASSETS)
 
     def _is_bootstrapped(self) -> bool:
@@ -154,7 +198,7 @@ class Deployment:
             found = boto3.client("ssm").describe_parameters()["Parameters"]
         except (BotoCoreError, ClientError) as error:
             raise Failure(
-                f"The local cloud does not answer ({error}); its log is above.",
+                f"The local cloud does not respond ({error}); its log is above.",
                 self._cloud.read_log(),
             ) from None
         return any("cdk-bootstrap" in parameter["Name"] for parameter in found)

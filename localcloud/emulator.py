@@ -9,6 +9,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.request
@@ -27,38 +28,38 @@ HOST: Final = "127.0.0.1"
 PORT: Final = 8787
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "000000000000"
-# What the sandbox that serves keeps.
+# Where the sandbox that serves has its files.
 FOLDER = LOCAL / "sandbox"
-# Whose door leads to the API: constants.LOCAL has the API made with this id.
+# The API that the door leads to; constants.LOCAL gives the API this id.
 API_ID: Final = "5e7ca11e"
 
 _MAIN: Final = f"""\
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from localcloud.emulator_process.main import main; main({API_ID!r})"""
-# What takes so long hangs: the machine may be busy.
+# A limit only for what hangs: the machine may be busy.
 _START_SECONDS: Final = 300.0
-# What it logs: see emulator_process/durability.py.
-_UNREADABLE: Final = "The kept data can't be read"
-_RESTORED: Final = re.compile(r"Journal: (\d+) writes were restored, (\d+) were refused")
 _VARIABLES: Final = "aws.env"
-_CHECKPOINT_SECONDS: Final = 300.0
+# In an emulator's folder: the data that clean stops kept, and the copy that it works on.
+_KEPT: Final = "kept-"
+_WORKING: Final = "working-"
+# What it logs when it goes on without data that it could not load, or ends without saving all.
+_NOT_LOADED: Final = re.compile("failed to load|refusing to load|Failed to restore|out Lifespan")
+_NOT_SAVED: Final = re.compile("Persistence: failed to save|Persistence: error|out Lifespan")
 # No proxy: it could not reach this machine's loopback.
 _HTTP: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-# None that the system may give away before its server listens there: for connections, and for
-# servers that leave the choice to it, Linux takes those from 32768, macOS those from 49152.
+# The system gives none of these to another program before our server listens: for connections and
+# for servers that leave the choice to it, Linux uses ports from 32768, macOS from 49152.
 _PORTS: Final = range(10_000, 32_768)
 
 
 def make_private(folder: Path) -> None:
-    """Make the folder, unless it is there, and let no other user in: it holds users and secrets."""
+    """Make the folder, unless it exists, and let no other user in: it holds users and secrets."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody has."""
+    """Return a free port of the loopback."""
     while True:
         port = random.choice(_PORTS)  # noqa: S311 it is no secret
         with socket.socket() as probe, suppress(OSError):
@@ -67,10 +68,10 @@ def free_port() -> int:
 
 
 def require_free(port: int) -> None:
-    """Make sure that this port of the loopback can be listened on.
+    """Check that a server can listen on a port of the loopback.
 
     Raises:
-        Failure: it can't.
+        Failure: It can't.
     """
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
@@ -88,7 +89,7 @@ def require_free(port: int) -> None:
 
 
 def get(url: str, key: str = "") -> str | None:
-    """Return the body of the response to a GET, or None unless that is a success."""
+    """Return the body of a successful response to GET, or None."""
     try:
         with _HTTP.open(_request("GET", url, key), timeout=10) as response:
             return str(response.read().decode()) if response.status == HTTPStatus.OK else None
@@ -97,10 +98,10 @@ def get(url: str, key: str = "") -> str | None:
 
 
 def process_of(variables: Mapping[str, str]) -> int | None:
-    """Return the number of the emulator's process, or None when none responds to these variables.
+    """Return the process id of the emulator that responds to these variables, or None.
 
     Args:
-        variables: as aws_environment() makes them.
+        variables: The variables that aws_environment() returns.
     """
     number = get(f"{variables['AWS_ENDPOINT_URL']}/_door", variables["AWS_SESSION_TOKEN"])
     # Another program may have the port by now.
@@ -113,10 +114,10 @@ def _request(method: str, url: str, key: str) -> urllib.request.Request:
 
 
 def running() -> dict[str, str]:
-    """Return the variables for the sandbox that serves, which it has written into its folder.
+    """Return the variables that lead to the running sandbox, from the file that it has written.
 
     Raises:
-        Failure: none serves.
+        Failure: No sandbox runs.
     """
     with suppress(FileNotFoundError):
         lines = (FOLDER / _VARIABLES).read_text().splitlines()
@@ -128,10 +129,10 @@ def running() -> dict[str, str]:
 
 
 def use(variables: Mapping[str, str]) -> None:
-    """Have every SDK, in this process and in what it starts, find the emulator and nothing else.
+    """Lead every SDK, in this process and in what it starts, to the emulator and nowhere else.
 
     Args:
-        variables: as aws_environment() makes them.
+        variables: The variables that aws_environment() returns.
     """
     for name in [name for name in os.environ if name.startswith(("AWS_", "CDK_"))]:
         del os.environ[name]
@@ -139,11 +140,11 @@ def use(variables: Mapping[str, str]) -> None:
 
 
 def aws_environment(endpoint: str, key: str) -> dict[str, str]:
-    """Return the variables with which every AWS SDK and tool talks to the emulator alone.
+    """Return variables that lead every AWS SDK and tool to the emulator.
 
     Args:
-        endpoint: the emulator's address.
-        key: opens its door.
+        endpoint: The emulator's address.
+        key: The session token that opens its door.
     """
     kept = [os.environ.get("NO_PROXY"), os.environ.get("no_proxy")]
     no_proxy = ",".join(filter(None, [*kept, HOST, "localhost"]))
@@ -167,10 +168,14 @@ def aws_environment(endpoint: str, key: str) -> dict[str, str]:
 class Emulator:
     """One emulator, and the folder that holds its data, its log and its temporary files.
 
-    `endpoint` is its address, and the API's; `variables` lead every SDK and tool to it.
-    is_kept: whether what it holds is kept for the next one that has the folder.
-    show: gets each line that reports an event (emulator_process); without it the log does.
-    enforces_iam: whether it refuses what the policies don't permit a role; else all is permitted.
+    The emulator saves its data when it is stopped, one service after the other. It works on a copy
+    of the kept data, which replaces the kept data once all of it is saved: after a kill, the next
+    start has what the last clean stop kept.
+
+    Attributes:
+        endpoint: Its address, and the API's.
+        variables: Lead every SDK and tool to it.
+        enforces_iam: Whether it refuses what a role's policies don't permit.
     """
 
     def __init__(
@@ -182,25 +187,41 @@ class Emulator:
         show: Callable[[bytes], None] | None = None,
         enforces_iam: bool = False,
     ) -> None:
+        """Prepare an emulator; start() starts it.
+
+        Args:
+            folder: Where its files are.
+            port: Where it listens on the loopback.
+            is_kept: Whether stop() can keep its data for the next one that has the folder.
+            show: Takes each line that reports an event (emulator_process).
+            enforces_iam: Whether to refuse what a role's policies don't permit.
+        """
         self.enforces_iam = enforces_iam
         self.endpoint = f"http://{HOST}:{port}"
         self._key = secrets.token_urlsafe()
         self.variables = aws_environment(self.endpoint, self._key)
         self._log = folder / "emulator.log"
         self._folder = folder
+        self._working = folder
         self._port = port
         self._is_kept = is_kept
         self._show = show
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, interruption: Interruption) -> None:
-        """Return when it answers. Raises Failure, or Interrupted; then call stop() all the same."""
+        """Start it, and return when it responds; call stop() in any case.
+
+        Raises:
+            Failure: It doesn't start, or can't read the kept data.
+            Interrupted: A signal asked to stop.
+        """
         make_private(self._folder)
         temporary = self._folder / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         self._log.unlink(missing_ok=True)
         self._write_variables()
+        self._working = self._copy_kept()
         self._process = processes.start(
             [str(EMULATOR_PYTHON), "-I", "-c", _MAIN],
             self._environment(temporary),
@@ -217,13 +238,45 @@ class Emulator:
         def is_ready() -> bool:
             if self.has_ended():
                 require_free(self._port)
-                self._require_readable()
             if self.has_ended() or time.monotonic() > deadline:
                 raise Failure("The local cloud did not start; its log is above.", self.read_log())
             # Another program may have taken the port meanwhile, another checkout's cloud even.
             return process_of(self.variables) == process
 
         interruption.wait_until(is_ready)
+        if _NOT_LOADED.search(self.read_log()):
+            raise Failure(
+                f"The kept data ({self._kept()[-1]}) can't be read; its log is above. "
+                "Repair it, or start with --fresh, which removes it.",
+                self.read_log(),
+            )
+
+    def _kept(self) -> list[Path]:
+        """Return the folders of kept data, the newest last."""
+        return sorted(self._folder.glob(f"{_KEPT}*"), key=_number)
+
+    def _copy_kept(self) -> Path:
+        """Return a copy of the kept data to work on; remove those that killed starts left."""
+        for left in self._folder.glob(f"{_WORKING}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        # A new name each time: an emulator whose parent was killed may be saving under the old one.
+        working = Path(tempfile.mkdtemp(prefix=_WORKING, dir=self._folder))
+        if self._is_kept and (kept := self._kept()):
+            shutil.copytree(kept[-1], working, dirs_exist_ok=True)
+        return working
+
+    def _keep(self) -> None:
+        """Make the working copy the kept data; a kill meanwhile leaves the old, or the new."""
+        old = self._kept()
+        number = _number(old[-1]) + 1 if old else 1
+        self._working.rename(self._folder / f"{_KEPT}{number}")
+        for folder in old:
+            shutil.rmtree(folder, ignore_errors=True)  # the next stop tries again
+
+    def remove_kept(self) -> None:
+        """Remove what earlier stops kept."""
+        for folder in self._kept():
+            shutil.rmtree(folder)
 
     def _write_variables(self) -> None:
         """Write what a shell reads in, and running(); nobody else may read it."""
@@ -234,51 +287,43 @@ class Emulator:
             for name, value in self.variables.items():
                 file.write(f"export {shlex.quote(f'{name}={value}')}\n")
 
-    def _require_readable(self) -> None:
-        if _UNREADABLE in self.read_log():
-            raise Failure(
-                f"The kept data in {self._folder / 'state'} can't be read; its log is above. "
-                "Repair it, or start with --fresh, which removes it.",
-                self.read_log(),
-            )
-
     def _show_all(self, show: Callable[[bytes], None]) -> None:
         assert self._process  # noqa: S101
         assert self._process.stdout  # noqa: S101
         for line in self._process.stdout:
             show(line)
 
-    def restored(self) -> tuple[int, int]:
-        """How many writes, made since the last checkpoint, the start restored; and could not."""
-        found = _RESTORED.search(self.read_log())
-        return (int(found[1]), int(found[2])) if found else (0, 0)
-
-    def checkpoint(self) -> None:
-        """Have all that it holds kept, however it ends. Raises Failure; it goes on all the same."""
-        try:
-            request = _request("POST", f"{self.endpoint}/_checkpoint", self._key)
-            _HTTP.open(request, timeout=_CHECKPOINT_SECONDS).close()
-        except (OSError, http.client.HTTPException) as error:
-            raise Failure(
-                f"The local cloud can't keep what was deployed ({error}); its log is above.",
-                self.read_log(),
-            ) from None
-
     def has_ended(self) -> bool:
-        """Whether it isn't running any more."""
+        """Return whether it isn't running."""
         return self._process is None or self._process.poll() is not None
 
-    def stop(self) -> bool:
-        """Stop it and all that it started. Returns whether it kept all that it held."""
+    def stop(self, *, keep: bool = False) -> bool:
+        """Stop it and all that it started; a second call does nothing.
+
+        Args:
+            keep: Whether to keep its data for the next start.
+
+        Returns:
+            Whether the data is kept.
+        """
         if self._process is None:
-            return True
-        saved = processes.stop_session(self._process) and self._process.returncode == 0
-        shutil.rmtree(self._folder / "tmp", ignore_errors=True)
+            return False
+        has_saved = (
+            processes.stop_session(self._process)
+            and self._process.returncode == 0
+            and not _NOT_SAVED.search(self.read_log())
+        )
+        self._process = None
+        is_kept = keep and self._is_kept and has_saved
+        if is_kept:
+            self._keep()
+        for left in ("tmp", self._working.name):
+            shutil.rmtree(self._folder / left, ignore_errors=True)
         (self._folder / _VARIABLES).unlink(missing_ok=True)
-        return saved
+        return is_kept
 
     def read_log(self) -> str:
-        """What it wrote."""
+        """Return what it logged."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def _environment(self, temporary: Path) -> dict[str, str]:
@@ -292,12 +337,16 @@ class Emulator:
             "GATEWAY_PORT": str(self._port),
             "AUTH": str(self.enforces_iam),
             "AWS_SESSION_TOKEN": self._key,
-            # A breakpoint() is for ./scripts/invoke: where a function runs, nobody could answer it.
+            # A breakpoint() is for ./scripts/invoke: a function in here has no keyboard.
             "PYTHONBREAKPOINT": "0",
             "IOT_MTLS_ENABLED": "0",  # would listen on all interfaces
             "SFTP_ENABLED": "0",
             "PERSIST_STATE": str(int(self._is_kept)),
-            "STATE_DIR": str(self._folder / "state"),
+            "STATE_DIR": str(self._working / "state"),
             "S3_PERSIST": str(int(self._is_kept)),
-            "S3_DATA_DIR": str(self._folder / "s3"),
+            "S3_DATA_DIR": str(self._working / "s3"),
         }
+
+
+def _number(kept: Path) -> int:
+    return int(kept.name.removeprefix(_KEPT))

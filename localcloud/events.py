@@ -1,6 +1,6 @@
-"""What API Gateway sends to a function: HTTP API events, payload format 2.0.
+"""Builds the events that API Gateway sends to a function: HTTP APIs, payload format 2.0.
 
-Its format: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
 import base64
@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 REQUEST_ID = "JKJaXmPLvHcESHA="
-# Of the routes that end in one, below the first part of their path.
+# The parameter that ends a route, by the first segment of the path.
 _PARAMETERS = {"users": "username", "docs": "file", "problems": "name"}
 
 
@@ -21,10 +21,15 @@ def event(
     raw: str | bytes | None = None,
     headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """An event for a request.
+    """Return the event of a request.
 
-    path: decoded, as the gateway sends it; query: as the client sent it. body: sent as JSON;
-    raw: sent as it is, and base64-encoded by the gateway when it is bytes.
+    Args:
+        method: The request's method.
+        path: The path, decoded, as the gateway sends it.
+        body: The body, to be sent as JSON.
+        query: The query, as the client sends it.
+        raw: The body as it is; the gateway encodes bytes in base64.
+        headers: Header fields in addition to the content type.
     """
     if body is not None:
         raw = json.dumps(body)
@@ -62,7 +67,7 @@ def event(
 
 
 def _matched(path: str) -> tuple[str, dict[str, str]]:
-    """Return a route's path, as it is where no route ends in a parameter, and the parameter."""
+    """Return the matching route's path and parameters; without a match, the path itself."""
     _, first, *rest = path.split("/") if path.startswith("/") else ("", path)
     if first in _PARAMETERS and len(rest) == 1 and rest[0]:
         return f"/{first}/{{{_PARAMETERS[first]}}}", {_PARAMETERS[first]: rest[0]}

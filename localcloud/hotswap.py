@@ -1,6 +1,6 @@
 """Puts the function's code live in a second, without a deployment, as `cdk deploy --hotswap` does.
 
-New code is published as a version and asked for its health; only what answers becomes the alias's.
+New code is published as a version; once `GET /health` succeeds there, the alias moves to it.
 """
 
 import base64
@@ -23,13 +23,13 @@ from tooling.install import PYTHON, ROOT
 from tooling.processes import Interruption
 from tooling.progress import Failure
 
-# A change below these is nothing but another code of the function.
+# The function's own code: an edit below these needs no deployment.
 CODE: Final = ("backend/api/runtime", "backend/users")
 _MODULE: Final = "backend.api.runtime.lambda_function"
-# Ships with the code, which serves it.
+# Ships with the code.
 DOCUMENT: Final = Path("docs", "openapi.json")
 
-# A process of its own, since the build may have been edited too.
+# In a process of its own, since the build may have been edited, too.
 _BUILD: Final = f"""\
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from backend.api.asset import ASSET
@@ -42,53 +42,66 @@ _IMPORT_SECONDS: Final = 60
 
 
 class Outage(Failure):
-    """What is deployed does not work, and nothing that works could be put back."""
+    """What is deployed does not work, and no earlier code works with it."""
 
 
 class Hotswap:
-    """The code of the function behind the local API.
-
-    environment: gives what the build runs with. folder: takes what the build prints.
-    """
+    """Replaces the code of the function behind the local API."""
 
     def __init__(self, environment: Callable[[], Mapping[str, str]], folder: Path) -> None:
+        """Find the function.
+
+        Args:
+            environment: Returns the environment that the build runs in.
+            folder: Takes what the build prints.
+
+        Raises:
+            Failure: The API is not deployed.
+        """
         self._environment = environment
         self._log = folder / "build.log"
-        # More than the function's own time; code that never returns is found out once.
+        # Longer than the function's own timeout; no second attempt with code that never returns.
         config = Config(read_timeout=_INVOKE_SECONDS, retries={"total_max_attempts": 1})
         self._lambda = boto3.client("lambda", config=config)
-        with the_cloud_answers():
+        with cloud_failures_explained():
             self._name, self._alias = function_of_the_api()
         self._good: bytes | None = None
 
     def run(self, interruption: Interruption) -> bool:
-        """Put the checkout's code live. Returns whether it was not, which it is by now.
+        """Put the checkout's code live.
 
-        Raises Failure, and Interrupted; then what was live before still is.
+        Returns:
+            Whether other code was live before.
+
+        Raises:
+            Failure: The code doesn't work; what was live before still is.
+            Interrupted: A signal asked to stop; what was live before still is.
         """
         archive = self._build(interruption)
-        with the_cloud_answers():
+        with cloud_failures_explained():
             if self._is_live(archive):
                 return False
             self._publish(archive)
         return True
 
     def verify(self, interruption: Interruption) -> None:
-        """Put the checkout's code live after a deployment, which asked nobody whether it works.
+        """Check the code that was just deployed, and put the checkout's code live if it isn't.
 
-        Raises Failure, and Interrupted; then the code that worked before is live again. Raises
-        Outage when that doesn't work any more.
+        Raises:
+            Failure: The code doesn't work; the code that worked before is live again.
+            Outage: The code that worked before doesn't work with the new deployment, either.
+            Interrupted: A signal asked to stop.
         """
         try:
             archive = self._build(interruption)
-            with the_cloud_answers():
+            with cloud_failures_explained():
                 if not self._is_live(archive):
                     self._publish(archive)
                 elif error := self._health_error(self._alias):
                     raise Failure("The deployed function does not work.", error)
             self._good = archive
         except Failure:
-            with the_cloud_answers():
+            with cloud_failures_explained():
                 self._put_back()
             raise
 
@@ -99,7 +112,7 @@ class Hotswap:
             self._publish(self._good)
         except Failure as failure:
             raise Outage(
-                "What is deployed does not work, nor does the code that worked before, with it.",
+                "Neither the edited code nor the code before it works with this deployment.",
                 failure.output,
             ) from None
 
@@ -121,35 +134,35 @@ class Hotswap:
         before = self._lambda.get_alias(FunctionName=self._name, Name=self._alias)
         self._lambda.update_alias(FunctionName=self._name, Name=self._alias, FunctionVersion=number)
         self._good = archive
-        self._remove_versions(except_for={number, before["FunctionVersion"]})  # it may be answering
+        self._remove_versions(except_for={number, before["FunctionVersion"]})  # it may be serving
 
     def _remove_versions(self, except_for: set[str]) -> None:
         versions = self._lambda.list_versions_by_function(FunctionName=self._name)["Versions"]
         for version in versions:
             number = version["Version"]
-            # Others belong to the stack.
+            # The stack has the others.
             if version["Description"] == _DESCRIPTION and number not in except_for:
                 self._lambda.delete_function(FunctionName=self._name, Qualifier=number)
 
     def _health_error(self, qualifier: str) -> str | None:
-        """What is wrong with a version, or None. Its worker is warm then."""
+        """Return what is wrong with a version, or None; its worker is warm then."""
         try:
-            answer = self._lambda.invoke(
+            response = self._lambda.invoke(
                 FunctionName=self._name,
                 Qualifier=qualifier,
                 Payload=json.dumps(event("GET", "/health")),
                 LogType="Tail",
             )
         except ReadTimeoutError:
-            return self._traceback() or f"It gives no answer in {_INVOKE_SECONDS} seconds."
-        payload = answer["Payload"].read().decode(errors="replace")
-        log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
-        if "FunctionError" in answer:
+            return self._traceback() or f"It does not respond within {_INVOKE_SECONDS} seconds."
+        payload = response["Payload"].read().decode(errors="replace")
+        log = base64.b64decode(response.get("LogResult", "")).decode(errors="replace")
+        if "FunctionError" in response:
             return self._traceback() or f"{log}\n{payload}".strip()
         match json.loads(payload):
             case {"statusCode": int(status)} if status < 500:  # noqa: PLR2004
                 return None
-        return f"{log}\nIts answer to GET /health: {payload}".strip()
+        return f"{log}\nIts response to GET /health: {payload}".strip()
 
     def _build(self, interruption: Interruption) -> bytes:
         self._log.unlink(missing_ok=True)
@@ -173,7 +186,7 @@ class Hotswap:
         return Path(printed.splitlines()[-1]).read_bytes()
 
     def _traceback(self) -> str:
-        """How Python says that the code can't be imported, with the checkout's files and lines."""
+        """Return why Python can't import the code, with the checkout's files and lines."""
         configuration = self._lambda.get_function_configuration(FunctionName=self._name)
         variables = configuration.get("Environment", {}).get("Variables", {})
         try:
@@ -192,16 +205,20 @@ class Hotswap:
 
 
 @contextmanager
-def the_cloud_answers() -> Iterator[None]:
-    """Raises Failure when the local cloud refuses a call, or can't be reached."""
+def cloud_failures_explained() -> Iterator[None]:
+    """Turn a refused or failed call of the local cloud into a Failure."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise Failure(f"The local cloud does not answer as it should: {error}") from None
+        raise Failure(f"The local cloud refuses a call: {error}") from None
 
 
 def function_of_the_api() -> tuple[str, str]:
-    """The name and the alias of the function that answers the API's default route."""
+    """Return the name and the alias of the function behind the API's default route.
+
+    Raises:
+        Failure: The API is not deployed.
+    """
     api = boto3.client("apigatewayv2")
     targets = [route["Target"] for route in routes() if route["RouteKey"] == "$default"]
     if not targets:
@@ -212,7 +229,11 @@ def function_of_the_api() -> tuple[str, str]:
 
 
 def routes() -> list[dict[str, str]]:
-    """The deployed API's routes, as API Gateway has them."""
+    """Return the deployed API's routes.
+
+    Raises:
+        Failure: The local cloud can't be reached.
+    """
     pages = boto3.client("apigatewayv2").get_paginator("get_routes").paginate(ApiId=API_ID)
-    with the_cloud_answers():
+    with cloud_failures_explained():
         return [route for page in pages for route in page["Items"]]

@@ -1,4 +1,4 @@
-"""./scripts/invoke: the function's code answers one request in this process, for a debugger."""
+"""./scripts/invoke: runs the function's code on one request in this process, for a debugger."""
 
 import argparse
 import importlib
@@ -14,18 +14,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from localcloud import emulator
 from localcloud.events import event
-from localcloud.hotswap import function_of_the_api, routes, the_cloud_answers
+from localcloud.hotswap import cloud_failures_explained, function_of_the_api, routes
 from tooling.progress import failures_explained, say
 
 _DESCRIPTION = """\
-Answers one request by the checkout's code, in a process of its own that a debugger can stop:
-breakpoint() in the code opens one here, and is passed over where the sandbox serves. The users are
-those of the running sandbox.
+Runs the checkout's code on one request, with the users of the running sandbox, in a process that a
+debugger can stop: breakpoint() in the code opens one here. The sandbox itself skips breakpoint().
 """
 
 
 def main() -> None:
-    """Parse the command line, and print the answer."""
+    """Parse the command line, and print the response."""
     parser = argparse.ArgumentParser(
         prog="./scripts/invoke",
         description=_DESCRIPTION,
@@ -38,7 +37,7 @@ def main() -> None:
     with failures_explained():
         emulator.use(emulator.running())
         keys = {route["RouteKey"] for route in routes()}
-        with the_cloud_answers():
+        with cloud_failures_explained():
             os.environ.update(_variables())
     handler = importlib.import_module("backend.api.runtime.lambda_function").handler
     request = request_event(arguments.method, arguments.path, arguments.body, keys)
@@ -54,10 +53,10 @@ def request_event(
     """Return the event that the gateway makes of a request.
 
     Args:
-        method: as the client writes it.
-        target: the path and the query, percent-encoded.
-        body: as the client sends it, if there is one.
-        route_keys: of the deployed API.
+        method: The method, as the client writes it.
+        target: The path and the query, percent-encoded.
+        body: The body, as the client sends it.
+        route_keys: The deployed API's routes.
     """
     path, _, query = target.partition("?")
     decoded = unquote(path)

@@ -1,4 +1,4 @@
-"""Live edits: what is saved under backend/ is deployed while the sandbox serves."""
+"""Deploys edits while the sandbox serves."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,22 +18,22 @@ _CODE: Final = Asset(code=("backend",))
 
 
 class Watch:
-    """Notices which of the files that a deployment is made from have changed.
+    """Notices changes of the files that a deployment is made from.
 
-    By looking at them, which takes half a millisecond: it works on every file system, and with
-    editors that replace a file rather than write to it.
+    It polls them, which takes half a millisecond, and works on every file system and with editors
+    that replace a file rather than write to it.
     """
 
     def __init__(self) -> None:
         self._known = self._seen = dict(_signatures())
 
     def has_changed(self) -> bool:
-        """Whether something has changed, and nothing since the last look: files come together."""
+        """Return whether files have changed, but none since the last call: a save may have many."""
         seen, self._seen = self._seen, dict(_signatures())
         return seen == self._seen != self._known
 
     def take(self) -> list[Path]:
-        """What has changed since the last call, sorted, from the checkout's root."""
+        """Return what has changed since the last call: sorted, relative to the checkout's root."""
         known, self._known = self._known, self._seen
         changed = {path for path, _ in known.items() ^ self._known.items()}
         return sorted(path.relative_to(ROOT) for path in changed)
@@ -44,15 +44,12 @@ def _signatures() -> Iterator[tuple[Path, tuple[int, int]]]:
         try:
             status = path.stat()
         except FileNotFoundError:
-            continue  # it is gone since it was listed, or isn't there
+            continue
         yield path, (status.st_mtime_ns, status.st_size)
 
 
 class LiveEdits:
-    """Deploys what was edited: the function's code by a hotswap, anything else by the CDK CLI.
-
-    deployed: is called after each deployment.
-    """
+    """Deploys edits: of the function's code by a hotswap, of anything else with the CDK CLI."""
 
     def __init__(
         self,
@@ -61,6 +58,14 @@ class LiveEdits:
         hotswap: Hotswap,
         deployed: Callable[[], None],
     ) -> None:
+        """Start without pending edits.
+
+        Args:
+            cloud: Where to deploy.
+            deployment: Deploys the whole stack.
+            hotswap: Replaces the function's code.
+            deployed: Called after each deployment of the stack.
+        """
         self._cloud = cloud
         self._deployment = deployment
         self._hotswap = hotswap
@@ -69,12 +74,20 @@ class LiveEdits:
         self._has_failed = False
 
     def apply(self, changed: list[Path], interruption: Interruption) -> None:
-        """Deploy this and what failed before, and say what came of it. Raises Interrupted."""
+        """Deploy these edits and those that failed before, and print the result.
+
+        Args:
+            changed: The edited files, relative to the checkout's root.
+            interruption: Notes the signals that ask to stop.
+
+        Raises:
+            Interrupted: A signal asked to stop.
+        """
         self._pending |= set(changed)
         pending = sorted(self._pending)
         locked = [path for path in pending if str(path) in INPUTS]
         if locked:
-            say(f"{_named(locked)}: start again, which installs what is locked now.")
+            say(f"{_named(locked)}: restart the sandbox, which installs what is locked now.")
             return
         started = time.monotonic()
         is_code = all(
@@ -87,7 +100,7 @@ class LiveEdits:
             how = self._put_live(interruption, is_code=is_code)
         except Failure as failure:
             if self._cloud.has_ended():
-                return  # which is another story
+                return  # the caller reports that
             explain(failure)
             ending = "what worked before still serves"
             if isinstance(failure, Outage):
@@ -95,7 +108,7 @@ class LiveEdits:
             say(f"{_named(pending)}: not live; {ending}.")
             self._has_failed = True
             return
-        # A file that was only touched is not worth a word, but a repair by going back is.
+        # Say nothing of a file that was only touched, unless that undoes what failed.
         if how or self._has_failed:
             seconds = time.monotonic() - started
             say(f"{_named(pending)}: live after {seconds:.1f} s ({how or 'as it was'})")

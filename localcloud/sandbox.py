@@ -1,4 +1,4 @@
-"""./scripts/sandbox: the stack on a local cloud, deployed by the real CDK CLI, serving the API."""
+"""./scripts/sandbox: deploys the stack to a local cloud with the CDK CLI, and serves the API."""
 
 import argparse
 import sys
@@ -13,14 +13,15 @@ from tooling.progress import failures_explained, say
 
 _DESCRIPTION: Final = """\
 Deploys the stack onto a local cloud with the real CDK CLI, and serves the API until Ctrl-C.
-Needs no AWS account and no Docker, and never reaches AWS. The users stay for the next start.
+Needs no AWS account and no Docker, and never reaches AWS. Ctrl-C keeps the users for the next
+start; a kill loses those made since the last Ctrl-C.
 """
 _EPILOG: Final = """\
-With a COMMAND: runs it against an empty sandbox of its own on a free port, with API_ENDPOINT set,
-API_TOKEN set to a token of its (a day's, locally), and every AWS_* variable set to the local cloud;
-exits with its status. Nothing is kept. --environment has another environment's stack deployed, less
-what the local cloud can't do. With --enforce-iam, the function may do only what its role's policies
-permit; the caller's own key may do everything.
+With a COMMAND: runs it against an empty sandbox of its own on a free port, and exits with its
+status. API_ENDPOINT and API_TOKEN (valid for a day) are set, and every AWS_* variable leads to the
+local cloud. Nothing is kept. --environment deploys another environment's stack, less what the local
+cloud can't do. With --enforce-iam, the function may do only what its role's policies permit; your
+own key may do everything.
 """
 
 
@@ -38,7 +39,7 @@ def main() -> None:
                     enforces_iam=arguments.enforce_iam,
                 )
                 sys.exit(status)
-            sys.exit(serve(arguments.port or PORT, interruption, fresh=arguments.fresh))
+            serve(arguments.port or PORT, interruption, fresh=arguments.fresh)
     except Interrupted as interrupted:
         say("\nStopped.")
         sys.exit(interrupted.status)
@@ -57,8 +58,12 @@ def _parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=_port, help=f"listen here, not on {PORT}", metavar="N")
-    parser.add_argument("--fresh", action="store_true", help="begin without users")
+    parser.add_argument(
+        "--port", type=_port, help=f"listen on this port, not on {PORT}", metavar="N"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="start without users; removes the kept ones"
+    )
     parser.add_argument(
         "--environment",
         help="with a COMMAND: deploy this one's stack, less what the local cloud can't do",

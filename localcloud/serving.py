@@ -3,7 +3,6 @@
 import fcntl
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +11,7 @@ from typing import Final
 
 from localcloud import emulator
 from localcloud.activity import Activity
+from localcloud.deployment import Deployment
 from localcloud.emulator import Emulator
 from localcloud.hotswap import routes
 from localcloud.live import LiveEdits, Watch
@@ -19,15 +19,20 @@ from localcloud.starting import start
 from tooling.processes import Interrupted, Interruption
 from tooling.progress import Failure, say
 
-_LOST: Final = (
-    "Every user is kept; what else was changed in it by hand since the last deployment is lost."
-)
+_LOST: Final = "The next start has the users that the last clean stop kept."
 
 
-def serve(port: int, interruption: Interruption, *, fresh: bool) -> int:
-    """Return the exit status once it is interrupted. Raises Failure, and Interrupted at the start.
+def serve(port: int, interruption: Interruption, *, fresh: bool) -> None:
+    """Serve until a signal asks to stop, then keep the users.
 
-    fresh: begin without users.
+    Args:
+        port: Where to listen on the loopback.
+        interruption: Notes the signals that ask to stop.
+        fresh: Whether to remove the kept users first.
+
+    Raises:
+        Failure: The start fails, the local cloud ends by itself, or it can't keep the users.
+        Interrupted: A signal asked to stop before it served.
     """
     started = time.monotonic()
     folder = emulator.FOLDER
@@ -35,17 +40,15 @@ def serve(port: int, interruption: Interruption, *, fresh: bool) -> int:
     with ExitStack() as stack:
         stack.enter_context(_only_one(folder / "lock", port))
         emulator.require_free(port)
-        if fresh:
-            for path in ("state", "s3"):
-                shutil.rmtree(folder / path, ignore_errors=True)
         activity, watch = Activity(), Watch()
         cloud = Emulator(folder, port, is_kept=True, show=activity.show)
-        stack.callback(_stop_and_say, cloud)
+        if fresh:
+            cloud.remove_kept()
+        stack.callback(cloud.stop)
         deployment, hotswap = start(cloud, folder, interruption)
 
         def deployed() -> None:
             activity.know(route["RouteKey"] for route in routes())
-            cloud.checkpoint()
 
         deployed()
         _welcome(cloud.endpoint, time.monotonic() - started)
@@ -58,23 +61,23 @@ def serve(port: int, interruption: Interruption, *, fresh: bool) -> int:
                     break
                 edits.apply(watch.take(), interruption)
         except Interrupted:
-            return 0
+            _stop_and_keep(cloud, deployment)
+            return
         raise Failure(
-            f"The local cloud ended by itself, its log is above. {_LOST}",
-            cloud.read_log(),
+            f"The local cloud ended by itself; its log is above. {_LOST}", cloud.read_log()
         )
 
 
-def _stop_and_say(cloud: Emulator) -> None:
-    if cloud.has_ended():
-        cloud.stop()
-        return
+def _stop_and_keep(cloud: Emulator, deployment: Deployment) -> None:
     say("\nStopping ...", end="")
-    if not cloud.stop():
+    # A stack that is left in the middle of a deployment could never be deployed again.
+    if not deployment.settle():
+        say("")
+        raise Failure(f"A stack is not whole, so nothing was kept. {_LOST}")
+    if not cloud.stop(keep=True):
         say("")
         raise Failure(
-            f"The local cloud could not save when it ended, its log is above. {_LOST}",
-            cloud.read_log(),
+            f"The local cloud could not save; its log is above. {_LOST}", cloud.read_log()
         )
     say(" the users are kept for the next start.")
 
@@ -99,7 +102,7 @@ Ctrl-C stops it and keeps the users."""
 
 @contextmanager
 def _only_one(path: Path, port: int) -> Iterator[None]:
-    """Hold the checkout's sandbox; the system lets go of it however this process ends."""
+    """Hold the lock on the checkout's sandbox, which the system releases however we end."""
     with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Starts a local cloud and deploys the stack onto it."""
+"""Starts a local cloud and deploys a stack to it."""
 
 import time
 from pathlib import Path
@@ -9,9 +9,9 @@ from localcloud.deployment import LOCAL_ENVIRONMENT, Deployment
 from localcloud.emulator import Emulator
 from localcloud.hotswap import Hotswap
 from tooling.processes import Interruption
-from tooling.progress import Failure, say, step
+from tooling.progress import Failure, step
 
-_READY_SECONDS: Final = 300.0  # what takes so long hangs
+_READY_SECONDS: Final = 300.0  # a limit only for what hangs
 
 
 def start(
@@ -21,7 +21,21 @@ def start(
     *,
     environment: str = LOCAL_ENVIRONMENT,
 ) -> tuple[Deployment, Hotswap]:
-    """Start the cloud, deploy the environment to it, and wait until the API answers."""
+    """Start the cloud, deploy the environment's stack to it, and wait until the API responds.
+
+    Args:
+        cloud: What to start; stop it in any case.
+        folder: Takes what the tools write.
+        interruption: Notes the signals that ask to stop.
+        environment: One of constants.py.
+
+    Returns:
+        What deploys again, and what puts edited code live.
+
+    Raises:
+        Failure: A step fails.
+        Interrupted: A signal asked to stop.
+    """
     emulator.use(cloud.variables)
     deployment = Deployment(folder, cloud, environment)
     try:
@@ -29,35 +43,28 @@ def start(
         deployment.start_synthesis()
         with step("local cloud"):
             cloud.start(interruption)
-        _say_what_was_restored(*cloud.restored())
         with step("cdk bootstrap"):
             deployment.bootstrap(interruption)
         with step("cdk synth"):
             deployment.finish_synthesis(interruption)
         with step("cdk deploy"):
             deployment.deploy(interruption)
-        with step("first answer"):
+        with step("first response"):
             hotswap = Hotswap(deployment.environment, folder)
             hotswap.verify(interruption)
-            _await_answer(cloud, interruption)
+            _await_response(cloud, interruption)
     finally:
         deployment.abandon()
     return deployment, hotswap
 
 
-def _say_what_was_restored(restored: int, refused: int) -> None:
-    if restored or refused:
-        text = f"  The last local cloud ended before it saved. Writes restored: {restored}"
-        say(text + (f", refused: {refused}; emulator.log says which." if refused else "."))
-
-
-def _await_answer(cloud: Emulator, interruption: Interruption) -> None:
+def _await_response(cloud: Emulator, interruption: Interruption) -> None:
     deadline = time.monotonic() + _READY_SECONDS
 
     def is_ready() -> bool:
         if cloud.has_ended() or time.monotonic() > deadline:
             raise Failure(
-                "The API does not answer; the local cloud's log is above.", cloud.read_log()
+                "The API does not respond; the local cloud's log is above.", cloud.read_log()
             )
         return emulator.get(f"{cloud.endpoint}/health") is not None
 

@@ -7,11 +7,11 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import aws_cdk as cdk
 import boto3
 
+from backend.environment import Environment
 from backend.users.dynamodb import layout
-from constants import ENVIRONMENTS, LOCAL, Environment
+from constants import ENVIRONMENTS, LOCAL
 from localcloud import emulator
 from operations import tables
 from operations.tables import Backup, PointInTime, Settings
@@ -143,22 +143,22 @@ def _settings(client: "DynamoDBClient", record: Environment, source: str) -> Set
     return Settings(
         index=layout.STATUS_INDEX,
         time_to_live=layout.TIME_TO_LIVE,
-        point_in_time_recovery=record.point_in_time_recovery,
+        point_in_time_recovery=record.database.point_in_time_recovery,
         deletion_protection=record.deletion_protection,
-        encryption_key=record.encryption_key,
-        max_read_units=record.max_read_units,
-        max_write_units=record.max_write_units,
+        encryption_key=record.database.encryption_key,
+        max_read_units=record.database.max_read_units,
+        max_write_units=record.database.max_write_units,
         tags=tags,
     )
 
 
 def _say_what_is_next(environment: str, record: Environment, source: str, table: str) -> None:
     kept = f"{source} is unchanged, and stays."
-    settings = [f'adopted_table="{table}",']
+    settings = [f'database=DatabaseOptions(adopted_table="{table}", …),  # keep its other options']
     if record.rollout:
         settings.append("rollout=None,  # for this deployment: both versions must use one table")
     lines = "\n".join(f"     {setting}" for setting in settings)
-    if record.removal_policy is cdk.RemovalPolicy.DESTROY and not record.adopted_table:
+    if record.removal_policy == "DESTROY" and not record.database.adopted_table:
         kept = (
             f"Careful: if {source} is the stack's own table, this deployment deletes it, because"
             " of the record's removal policy."

@@ -10,8 +10,8 @@ from aws_cdk import pipelines
 from constructs import Construct
 
 from backend.component import Backend
+from backend.environment import Environment
 from backend.identity import permissions
-from constants import Environment
 from pipeline.build import REPORTS, reports
 
 _TIMEOUT: Final = cdk.Duration.minutes(30)
@@ -65,7 +65,7 @@ class Stages:
         get_token: list[str] = []
         permissions_for_it: list[iam.PolicyStatement] = []
         # Another provider's tokens are not the pipeline's to ask for.
-        if environment.issuer is None:
+        if environment.identity.issuer is None:
             command = './scripts/token --stack "$STACK"'
             if role := self._role(environment):
                 variables["ROLE"] = role
@@ -118,20 +118,21 @@ class Stages:
         )
 
     def _account(self, environment: Environment) -> str:
-        return (environment.target and environment.target.account) or self._stack.account
+        return environment.target.account if environment.target else self._stack.account
 
     def _region(self, environment: Environment) -> str:
-        return (environment.target and environment.target.region) or self._stack.region
+        return environment.target.region if environment.target else self._stack.region
 
 
 def _tests(environment: Environment) -> tuple[str, str]:
     """The step's name, and what pytest takes."""
-    if environment.issuer and environment.end_to_end_tests:
+    issuer = environment.identity.issuer
+    if issuer and environment.end_to_end_tests:
         raise ValueError(
-            f"{environment.name}: the pipeline can't get a token of {environment.issuer.url} for"
-            " the end-to-end tests. Remove end_to_end_tests or issuer from its record."
+            f"{environment.name}: the pipeline can't get a token of {issuer.url} for the"
+            " end-to-end tests. Remove end_to_end_tests or issuer from its record."
         )
-    if environment.issuer:
+    if issuer:
         return "Smoke", "tests/smoke/test_without_token.py"
     if environment.end_to_end_tests:
         return "EndToEnd", "tests/smoke tests/end_to_end"

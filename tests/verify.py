@@ -1,9 +1,10 @@
 """./scripts/verify: what takes too long for the gate.
 
 The conformance suite with many more sequences and cases; the API where the function may do no more
-than its role's policies permit; two rehearsals: the restore of docs/operations.md, and the
-pipeline of docs/pipeline.md, which builds the commit that is checked out; and whether the function
-has become slower, or its memory grows.
+than its role's policies permit; three rehearsals: the restore of docs/operations.md, the pipeline
+of docs/pipeline.md, which builds the commit that is checked out, and a checkout that was copied
+with all that is installed in it; the benchmarks' tests; and whether the function has become slower,
+or its memory grows.
 """
 
 import argparse
@@ -21,6 +22,7 @@ _STEPS: Final = (
         *("tests/end_to_end", "tests/privilege"),
     ),
     ("pytest", "-v", "-s", "tests/rehearsal"),
+    ("pytest", "benchmarks/tests"),
     ("./scripts/benchmark", "--check"),
 )
 

@@ -1,4 +1,4 @@
-"""./scripts/cdk: the locked CDK CLI on the checkout's Node, with the caller's AWS credentials."""
+"""Runs the locked CDK CLI on the checkout's Node, with the caller's AWS credentials."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from tooling.install import NODE_FOLDER, ROOT, tool_environment
 
 
 def main() -> None:
-    """Become the CLI, with the arguments of the command line, in the checkout."""
+    """Replace this process by the CLI, in the checkout, with the command line's arguments."""
     os.chdir(ROOT)
     command = [str(NODE_FOLDER / "node"), "node_modules/aws-cdk/bin/cdk", *sys.argv[1:]]
     os.execve(command[0], command, tool_environment())  # noqa: S606

@@ -1,4 +1,4 @@
-"""The environment of every script: the caller's, less what would steer the tools that it starts.
+"""The environment of every script: the caller's, without variables that change what tools do.
 
 Runs on any Python since 3.9.
 """
@@ -20,7 +20,7 @@ _STEERING = re.compile(
     r"|PYTEST_(ADDOPTS|DISABLE_PLUGIN_AUTOLOAD|PLUGINS)",
     re.IGNORECASE,
 )
-# But for those that say how to reach the network, or where npm's file is that says it.
+# The exceptions say how to reach the network, or where npm's settings for that are.
 _NETWORK = re.compile(
     r"NODE_AUTH_TOKEN|NODE_EXTRA_CA_CERTS|NODE_USE_ENV_PROXY|UV_HTTP_TIMEOUT"
     r"|UV_PYTHON_INSTALL_MIRROR"
@@ -30,45 +30,43 @@ _NETWORK = re.compile(
 )
 _NPM = "npm_config_"
 
-# Its caches, hundreds of megabytes, which it would put into the home folder.
-CDK_SETTINGS = {
-    "CDK_DISABLE_CLI_TELEMETRY": "true",
+# What the CDK and uv run with, wherever they run.
+TOOL_SETTINGS = {
+    # Keeps the CDK's caches, hundreds of megabytes, out of the home folder.
     "CDK_HOME": str(_LOCAL / "cdk"),
     "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(_LOCAL / "jsii"),
-}
-# uv also builds the function. And the machine's certificate authorities count, for those behind a
-# proxy that has its own.
-_TOOL_SETTINGS = {
-    **CDK_SETTINGS,
     "UV_CACHE_DIR": str(_LOCAL / "cache" / "uv"),
+    "NODE_COMPILE_CACHE": str(_LOCAL / "cache" / "node"),
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
     "UV_NO_CONFIG": "1",
     "UV_NO_BUILD": "1",  # what builds a package is in no lock
+    # The machine's certificate authorities, for those behind a proxy that has its own.
     "UV_SYSTEM_CERTS": "1",
     "NODE_USE_SYSTEM_CA": "1",
 }
 
 
 def clean() -> dict[str, str]:
-    """Return the caller's environment, less what steers tools, with their caches in here."""
+    """Return the caller's environment without steering variables, with caches in the checkout."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not _STEERING.fullmatch(name) or _NETWORK.fullmatch(name)
     }
-    return {**kept, **_TOOL_SETTINGS}
+    return {**kept, **TOOL_SETTINGS}
 
 
 def enter() -> None:
-    """Make it this process's own."""
+    """Replace this process's environment by clean()."""
     wanted = clean()
     os.environ.clear()
     os.environ.update(wanted)
 
 
 def for_installing() -> dict[str, str]:
-    """Return what uv and npm install with: their caches in the checkout, and nobody's settings.
+    """Return the environment for uv and npm: caches in the checkout, no settings of the user.
 
-    Of npm's settings those of the network stay, from its variables and from the user's .npmrc.
+    npm's network settings stay, from its variables and from the user's .npmrc.
     """
     variables = clean()
     file = Path.home() / ".npmrc"
@@ -84,7 +82,7 @@ def for_installing() -> dict[str, str]:
         "NODE_DISABLE_COMPILE_CACHE": "1",
         f"{_NPM}cache": str(_LOCAL / "cache" / "npm"),
         f"{_NPM}update_notifier": "false",
-        # Files that nobody makes; npm refuses one file for both.
+        # These files don't exist. npm refuses the same path for both.
         f"{_NPM}userconfig": str(_LOCAL / "npmrc" / "user"),
         f"{_NPM}globalconfig": str(_LOCAL / "npmrc" / "global"),
     }
@@ -93,7 +91,7 @@ def for_installing() -> dict[str, str]:
 def _npm_network(file: Path) -> dict[str, str]:
     try:
         lines = file.read_text(errors="replace").splitlines()
-    except OSError:  # nobody has to have one
+    except OSError:  # the file is optional
         return {}
     pairs = (line.partition("=") for line in lines)
     settings = {_NPM + name.strip(): value.strip().strip("\"'") for name, _, value in pairs}

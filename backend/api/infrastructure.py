@@ -1,7 +1,6 @@
-"""The HTTP API, and the function that answers it."""
+"""The HTTP API and the function behind it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import aws_cdk as cdk
@@ -15,45 +14,34 @@ from constructs import Construct
 from backend.api import cors, stage
 from backend.api.asset import ASSET
 from backend.api.findings import accept_open_route, accept_preflight
+from backend.api.options import APIOptions, Domain
 from backend.api.routes import ROUTES, Access
-from backend.api.stage import Throttle
-from backend.functions.bundling import Platform
 from backend.functions.findings import accept_log_findings, accept_synchronous_calls
-from backend.functions.function import Function
+from backend.functions.function import Function, FunctionDefaults
 
-# Above what the function may spend on DynamoDB (users/dynamodb/table.py), below the gateway's 30 s.
+# Longer than a call may spend on DynamoDB (users/dynamodb/table.py), below the gateway's 30 s.
 _TIMEOUT: Final = cdk.Duration.seconds(20)
 _MEMORY_MB: Final = 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Domain:
-    """A domain name that is to lead to the API.
-
-    name: such as "api.example.com". certificate_arn: for it, in the stack's region.
-    """
-
-    name: str
-    certificate_arn: str
-
-
 class API(Construct):
-    """An HTTP API in front of one function, called through its alias `live`.
+    """An HTTP API in front of one function, which it invokes through the alias `live`.
 
-    `endpoint` is the address that its paths begin at, without a slash at its end.
+    Args:
+        scope: The parent construct.
+        construct_id: The API's id in `scope`.
+        options: The environment's options.
+        table_name: The table that holds the users. The caller grants access to it.
+        issuer_url: The issuer whose access tokens the API accepts.
+        audience: The audiences of which a token must name one.
+        functions: What the function shares with others. The access log is kept as long as its logs.
 
-    table_name: of the table that holds the users; the caller grants access to it.
-    platform: what the function runs on.
-    tags: of the HTTP API.
-    issuer_url, audience: whose access tokens it takes, and for whom those must have been issued.
-    open_docs: whether its documentation needs no token.
-    cors_origins: whose pages may call it from a browser; the gateway answers their preflights.
-    throttle: of every route; list_throttle: of those that list users.
-    domain: leads to it; its default address then does not any more.
-    log_level: of the function, DEBUG or INFO. debug_share: of its requests, from 0 to 1, that are
-        logged at DEBUG whatever the level.
-    log_retention: how long the function's logs and those of the access are kept.
-    log_removal_policy: what becomes of them when the stack is deleted.
+    Attributes:
+        function: The function.
+        alias: Its alias `live`.
+        http_api: The HTTP API.
+        domain_name: The custom domain name; None without one.
+        endpoint: The URL that the paths are appended to, without a slash at the end.
     """
 
     def __init__(
@@ -61,54 +49,43 @@ class API(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        options: APIOptions,
         table_name: str,
-        platform: Platform,
-        tags: Mapping[str, str],
         issuer_url: str,
         audience: Sequence[str],
-        open_docs: bool,
-        cors_origins: Sequence[str],
-        throttle: Throttle,
-        list_throttle: Throttle,
-        domain: Domain | None,
-        log_level: str,
-        debug_share: float,
-        log_retention: logs.RetentionDays,
-        log_removal_policy: cdk.RemovalPolicy,
+        functions: FunctionDefaults,
     ) -> None:
         super().__init__(scope, construct_id)
         access_logs = logs.LogGroup(
             self,
             "AccessLogs",
             log_group_name=stage.log_group_name(self),
-            retention=log_retention,
-            removal_policy=log_removal_policy,
+            retention=functions.log_retention,
+            removal_policy=functions.log_removal_policy,
         )
         accept_log_findings(access_logs)
-        # A role for each table: a published version keeps its role, so while another table is
-        # adopted, the live version may still use its own.
+        # A role for each table, because a published version keeps its role: while another table is
+        # adopted, the live version may still use its own table.
         is_adopted = not cdk.Token.is_unresolved(table_name)
         self.function = Function(
             self,
             "Function",
             asset=ASSET,
             handler="backend.api.runtime.lambda_function.handler",
-            platform=platform,
+            defaults=functions,
             description="Answers the calls of the user API",
             environment={
                 "TABLE_NAME": table_name,
-                # Each partition has domain names of its own. And the region isn't spelled out: once
-                # the record names one, that would be a new version of the same function.
+                # The suffix depends on the partition. The region is a token: a literal would make a
+                # new version of the same function once the record names a region.
                 "DYNAMODB_ENDPOINT": f"https://dynamodb.{cdk.Aws.REGION}.{cdk.Aws.URL_SUFFIX}",
-                # Several deployments of one account are told apart by it.
+                # Distinguishes deployments in the same account.
                 "METRICS_NAMESPACE": cdk.Stack.of(self).stack_name,
-                "LOG_LEVEL": log_level,
-                "DEBUG_SHARE": str(debug_share),
+                "LOG_LEVEL": options.log_level,
+                "DEBUG_SHARE": str(options.debug_share),
             },
             memory_mb=_MEMORY_MB,
             timeout=_TIMEOUT,
-            log_retention=log_retention,
-            log_removal_policy=log_removal_policy,
             role_id=f"RoleFor-{table_name}" if is_adopted else "Role",
         )
         accept_synchronous_calls(self.function, "Only the gateway invokes it, and waits.")
@@ -117,20 +94,22 @@ class API(Construct):
             "Authorizer", issuer_url, jwt_audience=list(audience)
         )
         integration = integrations.HttpLambdaIntegration("Integration", self.alias)
-        self.domain_name = self._domain_name(domain) if domain else None
-        self.http_api = self._http_api(authorizer, integration, cors_origins)
-        for key, value in tags.items():
+        self.domain_name = self._domain_name(options.domain) if options.domain else None
+        self.http_api = self._http_api(authorizer, integration, options.cors_origins)
+        for key, value in options.tags.items():
             cdk.Tags.of(self.http_api).add(key, value)
-        self.endpoint = f"https://{domain.name}" if domain else self.http_api.api_endpoint
-        opened = {Access.OPEN, Access.DOCS} if open_docs else {Access.OPEN}
+        self.endpoint = (
+            f"https://{options.domain.name}" if options.domain else self.http_api.api_endpoint
+        )
+        opened = {Access.OPEN, Access.DOCS} if options.open_docs else {Access.OPEN}
         added = self._add_routes(integration, opened)
-        if cors_origins:
+        if options.cors_origins:
             self._add_preflight_route(integration)
         stage.configure(
             self.http_api,
             access_logs=access_logs,
-            throttle=throttle,
-            route_throttles={route.key: list_throttle for route in ROUTES if route.is_list},
+            throttle=options.throttle,
+            route_throttles={route.key: options.list_throttle for route in ROUTES if route.is_list},
             routes=added,
         )
 
@@ -157,8 +136,8 @@ class API(Construct):
             if self.domain_name
             else None
         )
-        # The default route answers what no other has: 404 and 405 as problems. It needs a token,
-        # and so does every route that doesn't say otherwise.
+        # Requests that match no other route take the default route, whose responses are 404 and 405
+        # as problems. It needs a token, as does every route that doesn't say otherwise.
         return apigateway.HttpApi(
             self,
             "HTTPAPI",
@@ -173,7 +152,7 @@ class API(Construct):
     def _add_routes(
         self, integration: apigateway.HttpRouteIntegration, opened: set[Access]
     ) -> Mapping[str, apigateway.HttpRoute]:
-        """Add the routes, and return them by their keys, such as "GET /users"."""
+        """Add the routes and return them by their keys, such as "GET /users"."""
         added = {}
         for route in ROUTES:
             is_open = route.access in opened
@@ -190,8 +169,9 @@ class API(Construct):
         return added
 
     def _add_preflight_route(self, integration: apigateway.HttpRouteIntegration) -> None:
-        """Open a route for preflights, which carry no token: else the default route takes them.
+        """Add an open route for preflights, which carry no token.
 
+        Without it, they would take the default route, which needs a token.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
         """
         [route] = self.http_api.add_routes(

@@ -1,7 +1,7 @@
-"""The API's routes: each path and method, who may call it, and how often.
+"""The API's routes: their methods, paths, scopes and access.
 
-The gateway is deployed from this table, the function dispatches by it, and the OpenAPI document
-describes it. The function ships it: it is data, without the CDK.
+The stack, the function's dispatch and the OpenAPI document share this table. It ships with the
+function, so it must not import the CDK.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 READ: Final = "users/read"
 WRITE: Final = "users/write"
 
-# What a token may allow.
+# The scopes that a token may have, with their descriptions.
 SCOPES: Final[Mapping[str, str]] = {
     READ: "List and read users",
     WRITE: "Create, change and remove users",
@@ -19,25 +19,25 @@ SCOPES: Final[Mapping[str, str]] = {
 
 
 class Access(Enum):
-    """Who may call a route: with a token of the route's scope, unless it is open."""
+    """Whether a route needs a token of its scope."""
 
     TOKEN = "token"  # noqa: S105 no password
-    # Health checks have no token, and learn nothing else.
+    # For health checks, which have no token.
     OPEN = "open"
-    # Describes the API and no user: open where the environment's record says so.
+    # For descriptions of the API, which hold nothing about users: open if the environment says so.
     DOCS = "docs"
 
 
 class Route(NamedTuple):
-    """A route.
+    """A method of a path.
 
     Attributes:
-        method: HTTP's, in upper case.
-        path: With its parameters in braces.
-        scope: What a token must allow.
-        access: Who may call it.
-        is_list: Whether a request reads up to a hundred users and more than one partition, so that
-            the throttle for lists applies.
+        method: The HTTP method, in upper case.
+        path: The path, with parameters in braces.
+        scope: The scope that a token must have.
+        access: Whether the route needs a token.
+        is_list: Whether the throttle for lists applies, because a request reads up to a hundred
+            users from several partitions.
     """
 
     method: str
@@ -48,7 +48,7 @@ class Route(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The gateway's name for it, such as "GET /users"."""
+        """The gateway's route key, such as "GET /users"."""
         return f"{self.method} {self.path}"
 
 
@@ -72,13 +72,13 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 
 def methods(path: str) -> tuple[str, ...]:
-    """Return the methods that a request's path takes; none where no route has it."""
+    """Return the methods of the routes that match a request's path."""
     segments = path.split("/")
     return tuple(route.method for route in ROUTES if _matches(route.path.split("/"), segments))
 
 
 def filled(template: str, parameters: Mapping[str, str]) -> str:
-    """Return a route's path with the values of its parameters."""
+    """Return a route's path with its parameters filled in."""
     for name, value in parameters.items():
         template = template.replace(f"{{{name}}}", value)
     return template

@@ -1,8 +1,7 @@
-"""What the gateway lets through, and what it writes down about it."""
+"""The API's stage: throttles and the access log."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import aws_cdk as cdk
@@ -10,10 +9,11 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_logs as logs
 from constructs import IConstruct
 
+from backend.api.options import Throttle
 from backend.naming import stack_uuid
 
-# What an investigation needs, and nothing personal but the address: the route and never the path,
-# which may name a user; no query, no header field.
+# What an investigation needs, with no personal data but the subject and the address: the route
+# instead of the path, which may name a user; no query and no headers.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 _ACCESS_LOG_FIELDS: Final[Mapping[str, str]] = {
     "time": "$context.requestTimeEpoch",
@@ -32,22 +32,11 @@ _ACCESS_LOG_FIELDS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Throttle:
-    """How many requests pass; those beyond are answered with 429.
-
-    rate: each second, in the long run. burst: at once.
-    """
-
-    rate: int
-    burst: int
-
-
 def log_group_name(construct: IConstruct) -> str:
-    """Return the name for the access log's group, which no other stack has.
+    """Return a name for the access log's group that no other stack uses.
 
-    Any other prefix adds the group to the region's one policy of 5,120 characters for logs, which
-    it never leaves again; when that is full, no stage can be made.
+    With another prefix, the group would be added for good to the region's only resource policy for
+    logs. Once that is full, at 5,120 characters, no stage can be created any more.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-CWL.html
     """
     return f"/aws/vendedlogs/{cdk.Aws.STACK_NAME}/{stack_uuid(construct)}"
@@ -61,10 +50,14 @@ def configure(
     route_throttles: Mapping[str, Throttle],
     routes: Mapping[str, apigateway.HttpRoute],
 ) -> None:
-    """Set up the API's stage, by its L1: the L2 has no settings for single routes.
+    """Configure the API's default stage, through its L1: the L2 has no settings for single routes.
 
-    throttle: of each route. route_throttles: of those that have another, by their keys; routes has
-    these.
+    Args:
+        http_api: The API.
+        access_logs: Where the access log is written.
+        throttle: The throttle of every route that isn't in `route_throttles`.
+        route_throttles: The throttles of single routes, by their keys.
+        routes: At least those routes, by their keys.
     """
     assert http_api.default_stage  # noqa: S101 the API makes one
     stage = http_api.default_stage.node.default_child
@@ -75,18 +68,18 @@ def configure(
     stage.default_route_settings = apigateway.CfnStage.RouteSettingsProperty(
         throttling_rate_limit=throttle.rate, throttling_burst_limit=throttle.burst
     )
-    # Its names are the routes' own, so that the CDK turns none into another spelling.
+    # A plain dictionary, because the CDK would change the spelling of property names.
     stage.route_settings = {
         key: {"ThrottlingRateLimit": own.rate, "ThrottlingBurstLimit": own.burst}
         for key, own in route_throttles.items()
     }
-    # A setting for a route that isn't there yet fails the deployment. One for a route that is gone
-    # fails the next: docs/development.md, "Remove or rename a route".
+    # A deployment fails if it sets the throttle of a route that doesn't exist yet, and also if a
+    # throttle remains for a removed route: docs/development.md, "Remove or rename a route".
     stage.node.add_dependency(*(routes[key] for key in route_throttles))
 
 
 def _arn(log_group: logs.LogGroup) -> str:
-    """As the gateway's documentation has it: without the :* that the group's own ends in."""
+    """Return a log group's ARN as the gateway expects it, without the :* at its end."""
     return cdk.Stack.of(log_group).format_arn(
         service="logs",
         resource="log-group",

@@ -2,10 +2,12 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from backend.database.backups import Backups
+from backend.database.options import DatabaseOptions
 from backend.findings import accept
 from backend.users.dynamodb import layout
 
@@ -13,17 +15,10 @@ from backend.users.dynamodb import layout
 class Database(Construct):
     """A DynamoDB table with a generated name, or one that is there already.
 
-    adopted_table: the name of a table to use instead of making one, such as a restored one; with
-        its keys, its index and its time to live. Nothing of it is changed, and what is said below
-        about the table has to be done to it by hand; but it is backed up.
-    encryption_key: the ARN of the key that encrypts the table; None for DynamoDB's own. The
-        stack has to name its region then.
-    max_read_units, max_write_units: a second, for the table and again for its index; requests
-        beyond are throttled. None for no limit but the account's.
-    backup_retention: how long each daily backup is kept; None makes no backups.
-    removal_policy: what becomes of the table when the stack is deleted, or adopts another.
-    deletion_protection: whether DynamoDB refuses to delete it.
-    point_in_time_recovery: whether it can be restored to any second of the last 35 days.
+    Args:
+        options: what the environment chooses.
+        removal_policy: what becomes of the table when the stack is deleted, or adopts another.
+        deletion_protection: whether DynamoDB refuses to delete it.
     """
 
     def __init__(
@@ -31,43 +26,66 @@ class Database(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        adopted_table: str | None,
-        encryption_key: str | None,
-        max_read_units: int | None,
-        max_write_units: int | None,
-        backup_retention: cdk.Duration | None,
+        options: DatabaseOptions,
         removal_policy: cdk.RemovalPolicy,
         deletion_protection: bool,
-        point_in_time_recovery: bool,
     ) -> None:
         super().__init__(scope, construct_id)
         self.encryption_key = (
-            kms.Key.from_key_arn(self, "Key", encryption_key) if encryption_key else None
+            kms.Key.from_key_arn(self, "Key", options.encryption_key)
+            if options.encryption_key
+            else None
         )
         self.table: dynamodb.ITableV2
-        if adopted_table:
-            self.table = dynamodb.TableV2.from_table_name(self, "AdoptedTable", adopted_table)
+        if options.adopted_table:
+            self.table = dynamodb.TableV2.from_table_name(
+                self, "AdoptedTable", options.adopted_table
+            )
         else:
             self.table = self._make_table(
-                max_read_units=max_read_units,
-                max_write_units=max_write_units,
-                removal_policy=removal_policy,
-                deletion_protection=deletion_protection,
-                point_in_time_recovery=point_in_time_recovery,
+                options, removal_policy=removal_policy, deletion_protection=deletion_protection
             )
         self.status_index_name = layout.STATUS_INDEX
         self.status_index_arn = f"{self.table.table_arn}/index/{layout.STATUS_INDEX}"
-        if backup_retention:
-            Backups(self, "Backups", table_arn=self.table.table_arn, retention=backup_retention)
+        if options.backup_retention_days:
+            Backups(
+                self,
+                "Backups",
+                table_arn=self.table.table_arn,
+                retention=cdk.Duration.days(options.backup_retention_days),
+            )
+
+    def grant_read_write(self, grantee: iam.IGrantable) -> None:
+        """Permit what a function with users/dynamodb calls, and no more.
+
+        The table's own grant methods would permit everything on any of its indexes.
+        """
+        iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=list(layout.TABLE_ACTIONS),
+            resource_arns=[self.table.table_arn],
+        )
+        iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=list(layout.STATUS_INDEX_ACTIONS),
+            resource_arns=[self.status_index_arn],
+        )
+        if self.encryption_key:
+            # DynamoDB asks for the key in its caller's name, and nobody else's request may.
+            via = f"dynamodb.{cdk.Stack.of(self).region}.amazonaws.com"
+            iam.Grant.add_to_principal(
+                grantee=grantee,
+                actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+                resource_arns=[self.encryption_key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": via}},
+            )
 
     def _make_table(
         self,
+        options: DatabaseOptions,
         *,
-        max_read_units: int | None,
-        max_write_units: int | None,
         removal_policy: cdk.RemovalPolicy,
         deletion_protection: bool,
-        point_in_time_recovery: bool,
     ) -> dynamodb.TableV2:
         # The keys can't be changed without moving the data: docs/decisions/0003-keys.md.
         table = dynamodb.TableV2(
@@ -82,13 +100,14 @@ class Database(Construct):
                     sort_key=_string(layout.SK),
                     # So that only a change of the status is written to it, too.
                     projection_type=dynamodb.ProjectionType.KEYS_ONLY,
-                    max_read_request_units=max_read_units,
-                    max_write_request_units=max_write_units,
+                    max_read_request_units=options.max_read_units,
+                    max_write_request_units=options.max_write_units,
                 )
             ],
             time_to_live_attribute=layout.TIME_TO_LIVE,
             billing=dynamodb.Billing.on_demand(
-                max_read_request_units=max_read_units, max_write_request_units=max_write_units
+                max_read_request_units=options.max_read_units,
+                max_write_request_units=options.max_write_units,
             ),
             encryption=(
                 dynamodb.TableEncryptionV2.customer_managed_key(self.encryption_key)
@@ -99,10 +118,10 @@ class Database(Construct):
             removal_policy=cdk.RemovalPolicy.RETAIN if deletion_protection else removal_policy,
             deletion_protection=deletion_protection,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=point_in_time_recovery
+                point_in_time_recovery_enabled=options.point_in_time_recovery
             ),
         )
-        if not point_in_time_recovery:
+        if not options.point_in_time_recovery:
             accept(
                 table,
                 "The environment's record says that these users may be lost: they are a trial's.",

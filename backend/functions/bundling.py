@@ -1,7 +1,8 @@
 """Builds the archives of Lambda functions: code, locked packages for the platform, bytecode.
 
-No Docker: uv picks the wheels. The packages are archived once for each lock and platform; a change
-of the code adds to a copy of that, which takes a tenth of a second.
+uv picks the wheels, so this needs no Docker. The packages are archived once for each lock and
+platform. A build after a change of the code adds to a copy of that archive, which takes a tenth of
+a second.
 """
 
 import gzip
@@ -27,17 +28,17 @@ from backend.functions.pruning import NO_PRUNING, Pruning
 PYTHON_VERSION: Final = (3, 13)
 
 _ROOT: Final = Path(__file__).parents[2]
-# Modules that Python can import, certificates, and files to serve. All else in a folder was left by
-# tools, by editors or for people.
+# Python modules, certificates and static files. Everything else in a folder is for people or was
+# left by tools and editors.
 _SHIPPED: Final = re.compile(r"(\w+/)*(\w+\.(py|pem)|static/[\w-]+\.(css|html|js))")
 
 _DEPLOYED_TO = "/var/task"
 _CACHE: Final = _ROOT / ".local" / "assets"
-# So that a day of edits doesn't fill the disk: each is as large as the dependencies.
-_KEPT: Final = 8
+# Limits what a day of edits leaves on the disk: each archive contains the dependencies.
+_MAX_ARCHIVES: Final = 8
 
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-# Lambda runs the function as another user, and the builder's umask must not keep it out.
+# Lambda runs the function as another user, who must be able to read it whatever the umask here.
 _READABLE: Final = (stat.S_IFREG | 0o644) << 16
 
 
@@ -45,8 +46,9 @@ _READABLE: Final = (stat.S_IFREG | 0o644) << 16
 class Platform:
     """What a function runs on.
 
-    architecture: Lambda's name for it, arm64 or x86_64.
-    wheels: uv's name for it (`--python-platform`); None for the machine that builds.
+    Attributes:
+        architecture: Lambda's name for it, arm64 or x86_64.
+        wheels: uv's name for it (`--python-platform`); None for the machine that builds.
     """
 
     architecture: str
@@ -67,7 +69,7 @@ class File:
 
     Attributes:
         source: Where it is, relative to the repository.
-        remedy: What makes it, such as "./scripts/openapi writes it".
+        remedy: How to get it, such as "./scripts/openapi writes it".
     """
 
     source: str
@@ -76,14 +78,15 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """What a function's archive holds. Files keep their paths in the repository.
+    """The contents of a function's archive. Files keep their paths in the repository.
 
     Attributes:
         code: Folders and modules, relative to the repository, such as "backend/users".
         requirements: The file that locks the packages to ship, relative to the repository; None if
-            the function needs no packages but those that Lambda brings.
+            the function needs only the packages that Lambda provides.
         pruning: What to remove from those packages.
-        files: Other files, by their path in the archive. One whose path ends in .gz is compressed.
+        files: Other files, by their paths in the archive. If the path ends in .gz, the file is
+            compressed.
     """
 
     code: tuple[str, ...]
@@ -94,16 +97,16 @@ class Asset:
 
 @dataclass(frozen=True)
 class Archive:
-    """The archive to deploy."""
+    """An archive to deploy."""
 
     path: Path
 
     @property
     def digest(self) -> str:
-        """Changes when a file's name or content does, and only then.
+        """A digest that changes if and only if a file's name or content does.
 
-        With another digest the CDK makes a new version, which Lambda refuses if its code is the
-        same. Of what is compressed it is the digest before, which is the same on all machines.
+        If it changes, the CDK makes a new version, which Lambda refuses if the code is the same.
+        Compressed files count as they were before, because compression differs between machines.
         """
         with zipfile.ZipFile(self.path) as archive:
             content = {name: archive.read(name) for name in archive.namelist()}
@@ -113,17 +116,17 @@ class Archive:
 
 
 def build(asset: Asset, platform: Platform, *, root: Path = _ROOT, cache: Path = _CACHE) -> Archive:
-    """Build a function's archive, unless the cache has it.
+    """Build a function's archive, or return it from the cache.
 
     Args:
-        asset: What it holds.
+        asset: The contents.
         platform: What the function runs on.
         root: The repository.
-        cache: A folder for archives.
+        cache: The folder that keeps archives.
 
     Raises:
         RuntimeError: A wheel can't be downloaded, a package isn't what the pruning expects, a file
-            is missing, or the code can't be compiled.
+            is missing, the code can't be compiled, or this isn't the function's version of Python.
     """
     if sys.version_info[:2] != PYTHON_VERSION:
         raise RuntimeError(
@@ -146,7 +149,7 @@ def build(asset: Asset, platform: Platform, *, root: Path = _ROOT, cache: Path =
         return archive
 
     path = _once(cache / f"function-{key}.zip", make)
-    for old in sorted(cache.glob("function-*.zip"), key=_age)[_KEPT:]:
+    for old in sorted(cache.glob("function-*.zip"), key=_age)[_MAX_ARCHIVES:]:
         old.unlink(missing_ok=True)
     return Archive(path)
 
@@ -162,7 +165,7 @@ def shipped(asset: Asset, *, root: Path = _ROOT) -> list[Path]:
             found.update(path for path in named if (root / path).is_file())
         else:
             found.add(place)
-        # What makes packages of the folders above, so that they are imported by the same names.
+        # The folders above must be packages in the archive, too.
         found.update(above / "__init__.py" for above in place.parents if above != Path())
     return sorted(found)
 
@@ -170,9 +173,12 @@ def shipped(asset: Asset, *, root: Path = _ROOT) -> list[Path]:
 def build_packages(
     asset: Asset, platform: Platform, *, root: Path = _ROOT, cache: Path = _CACHE
 ) -> Path | None:
-    """Build an archive of an asset's packages, compiled; None if it has none.
+    """Build an archive of an asset's compiled packages, or return it from the cache.
 
-    Needs the network the first time only. Takes and raises what build() does.
+    Only the first build needs the network. The arguments and errors are those of build().
+
+    Returns:
+        The archive; None if the asset has no packages.
     """
     if asset.requirements is None:
         return None
@@ -220,11 +226,11 @@ def _write(content: Mapping[str, bytes], folder: Path) -> Path:
 def _install(requirements: Path, platform: Platform, folder: Path) -> None:
     command = [find_uv_bin(), "pip", "install", "--quiet", "--target", str(folder)]
     command += ["--require-hashes", "--only-binary", ":all:", "-r", str(requirements)]
-    # What is pruned here must stay in uv's cache.
+    # Copies, because pruning must not change uv's cache.
     command += ["--link-mode", "copy", "--python", sys.executable]
     if platform.wheels:
         command += ["--python-platform", platform.wheels]
-    # Away from pyproject.toml, whose settings for uv are about its own lock.
+    # Outside the repository, because the settings for uv in pyproject.toml don't apply here.
     done = subprocess.run(  # noqa: S603
         command, check=False, capture_output=True, text=True, cwd=folder.anchor
     )
@@ -233,9 +239,9 @@ def _install(requirements: Path, platform: Platform, folder: Path) -> None:
 
 
 def _compile(folder: Path) -> None:
-    # Lambda's file system is read-only, and the deployment resets the times of files: bytecode
-    # that is checked against them would be stale, and compiled again at every cold start.
-    # A process of its own, because what a process has imported shows in the bytecode it writes.
+    # Unchecked, because deployment resets the files' times and Lambda's file system is read-only:
+    # Python would find the bytecode stale and compile it again at every cold start.
+    # In a new process, because what a process has imported affects the bytecode that it writes.
     command = [sys.executable, "-I", "-m", "compileall", "-q", "-s", str(folder)]
     command += ["-p", _DEPLOYED_TO, "--invalidation-mode", "unchecked-hash", str(folder)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
@@ -244,7 +250,7 @@ def _compile(folder: Path) -> None:
 
 
 def _archive(folder: Path, archive: Path) -> None:
-    """Add every file below the folder to the archive; the same files give the same bytes."""
+    """Add every file below the folder to the archive, reproducibly."""
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as opened:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _ZIP_EPOCH)
@@ -253,9 +259,14 @@ def _archive(folder: Path, archive: Path) -> None:
 
 
 def _once(path: Path, make: Callable[[Path], Path]) -> Path:
-    """Make a file in an empty folder, unless it is there; it appears whole or not at all."""
+    """Make a file atomically, unless it exists.
+
+    Args:
+        path: Where the file belongs.
+        make: Makes the file in the empty folder that it is given, and returns its path.
+    """
     if path.exists():
-        path.touch()  # it is in use
+        path.touch()  # builds remove the archives that haven't been used for longest
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="building-") as building:

@@ -1,10 +1,10 @@
 """Defers a Python module's imports to their first use, without changing what the module does.
 
-A package's `__init__` often imports all that the package offers, and a module what one of its
-functions needs on a day that never comes. The function pays for both at each cold start. This
-rewrites such a module's source: its functions import what they use where they use it, and who asks
-the module for a name that it had imported gets it then (PEP 562). It refuses whatever it can't
-prove to be the same.
+A package's `__init__` often imports everything that the package offers, and modules import what
+only rarely used functions need. A Lambda function pays for both at each cold start. This rewrites
+such a module's source: functions import names where they use them, and reading one of the names as
+an attribute of the module imports it then (PEP 562). Modules for which this could make a difference
+are refused.
 """
 
 import ast
@@ -31,11 +31,16 @@ def __getattr__(name):
 
 
 class CannotDefer(Exception):
-    """The module isn't one whose imports can be deferred so: the reason."""
+    """The module's imports can't be deferred. The message says why."""
 
 
 class _Imported(NamedTuple):
-    """A name that a module imports: by which statement, and which part of it."""
+    """A name that a module imports.
+
+    Attributes:
+        statement: The import statement.
+        alias: The part of the statement that binds the name.
+    """
 
     statement: ast.Import | ast.ImportFrom
     alias: ast.alias
@@ -47,9 +52,15 @@ class _Imported(NamedTuple):
 
 
 def deferred(source: str, names: Sequence[str] | None) -> str:
-    """The module's source with the imports of these names deferred; None: of all that can be.
+    """Return a module's source with imports deferred.
 
-    Raises CannotDefer when one isn't imported at the module's top, or is used there.
+    Args:
+        source: The module's source.
+        names: The names whose imports to defer; None for all that can be.
+
+    Raises:
+        CannotDefer: A name isn't imported exactly once at the module's top level or is used when
+            the module is imported, or the module has constructs that this can't rewrite.
     """
     tree = ast.parse(source)
     imported = _imported(tree)
@@ -64,8 +75,8 @@ def deferred(source: str, names: Sequence[str] | None) -> str:
         raise CannotDefer("it imports nothing that could be deferred")
     if any(isinstance(node, _FUNCTIONS) and node.name == "__getattr__" for node in tree.body):
         raise CannotDefer("it has a __getattr__ of its own")
-    lines = io.StringIO(source).readlines()  # as ast counts them: splitlines() knows other ends
-    # From the end, so that what comes before keeps its lines.
+    lines = io.StringIO(source).readlines()  # ast's lines; splitlines() also splits elsewhere
+    # Edited from the end, so that the numbers of earlier lines stay right.
     edits = [*_inserted(tree, lines, {name: imported[name] for name in chosen})]
     edits += _removed(lines, [imported[name] for name in chosen])
     for first, last, text in sorted(edits, reverse=True):
@@ -78,7 +89,7 @@ _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _imported(tree: ast.Module) -> dict[str, _Imported]:
-    """What the module imports by statements of its own, and binds nowhere else."""
+    """Return the names that the module imports once at top level and binds nowhere else."""
     found: dict[str, list[_Imported]] = {}
     for statement in tree.body:
         if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
@@ -104,12 +115,12 @@ def _imported(tree: ast.Module) -> dict[str, _Imported]:
 
 
 def _name(alias: ast.alias) -> str:
-    """What an import binds."""
+    """Return the name that an import binds."""
     return alias.asname or alias.name.partition(".")[0]
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
-    """The names that a node itself binds, or deletes."""
+    """Return the names that a node itself binds or deletes."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             yield name
@@ -128,7 +139,7 @@ def _bound(node: ast.AST) -> Iterator[str]:
 
 
 def _executed(tree: ast.Module) -> Iterator[ast.AST]:
-    """What runs when the module is imported: all but the bodies of functions."""
+    """Walk the nodes that run when the module is imported: all but the bodies of functions."""
     annotated = any(
         isinstance(node, ast.ImportFrom)
         and node.module == "__future__"
@@ -151,7 +162,10 @@ def _executed(tree: ast.Module) -> Iterator[ast.AST]:
 def _inserted(
     tree: ast.Module, lines: Sequence[str], chosen: dict[str, _Imported]
 ) -> Iterator[tuple[int, int, str]]:
-    """In each outermost function an import of each chosen name that it uses."""
+    """Return the edits that add to each outermost function imports of the names that it uses.
+
+    An edit is (first line, line after the last, new text), counted from 0.
+    """
     for function in _executed(tree):
         if not isinstance(function, _FUNCTIONS):
             continue
@@ -166,9 +180,10 @@ def _inserted(
 
 
 def _place(body: list[ast.stmt], name: str, lines: Sequence[str]) -> ast.stmt | None:
-    """Before which statement the import can stand: the first use in the innermost block with all.
+    """Find the statement to import a name before: its first use in the innermost block with all.
 
-    None where there is no room for it.
+    Returns:
+        The statement; None if no line can be added before it.
     """
     first, *others = (statement for statement in body if _uses([statement], name))
     if not others and isinstance(first, ast.If | ast.For | ast.While | ast.With):
@@ -179,7 +194,7 @@ def _place(body: list[ast.stmt], name: str, lines: Sequence[str]) -> ast.stmt | 
                     return inner
     line = _first_line(first)
     before, text = lines[line - 1] if line else "", lines[line]
-    # Not so: "if x: return name", "y = x; return name", what a backslash continues, "elif name:".
+    # False for "if x: return name", "y = x; return name", continued lines and "elif name:".
     stands_alone = (
         len(text) - len(text.lstrip()) == first.col_offset
         and not before.rstrip("\r\n").endswith("\\")
@@ -189,13 +204,13 @@ def _place(body: list[ast.stmt], name: str, lines: Sequence[str]) -> ast.stmt | 
 
 
 def _uses(body: list[ast.stmt], name: str) -> int:
-    """How many times the statements name it."""
+    """Count how many times the statements use a name."""
     nodes = ast.walk(ast.Module(body, []))
     return sum(isinstance(node, ast.Name) and node.id == name for node in nodes)
 
 
 def _first_line(statement: ast.stmt) -> int:
-    """Counted from 0."""
+    """Return a statement's first line with its decorators, counted from 0."""
     decorators = getattr(statement, "decorator_list", ())
     line: int = min([statement.lineno, *(decorator.lineno for decorator in decorators)])
     return line - 1
@@ -209,7 +224,7 @@ def _require_unbound(function: _Function, names: Sequence[str]) -> None:
 
 
 def _removed(lines: Sequence[str], chosen: Sequence[_Imported]) -> Iterator[tuple[int, int, str]]:
-    """The statements, with what is left of them."""
+    """Return the edits that remove the chosen names from their import statements."""
     for statement in {id(one.statement): one.statement for one in chosen}.values():
         end = statement.end_lineno or statement.lineno
         rest = lines[end - 1].encode()[statement.end_col_offset :].strip()

@@ -8,11 +8,11 @@ from backend.findings import accept, accept_inline_policy
 
 
 def accept_function_findings(function: lambda_.Function, policy: IConstruct) -> None:
-    """Accept what holds for every function.
+    """Accept the findings that every function has.
 
     Args:
         function: The function.
-        policy: Its role's.
+        policy: Its role's policy.
     """
     accept(
         function,
@@ -53,7 +53,7 @@ def accept_synchronous_calls(function: lambda_.Function, caller: str) -> None:
 
     Args:
         function: The function.
-        caller: Who waits, as a sentence.
+        caller: A sentence that says who waits.
     """
     accept(
         function,
@@ -64,7 +64,7 @@ def accept_synchronous_calls(function: lambda_.Function, caller: str) -> None:
 
 
 def accept_log_findings(log_group: logs.LogGroup) -> None:
-    """Accept what holds for every log group of a function or of the gateway."""
+    """Accept the findings that every log group of a function or of the gateway has."""
     accept(
         log_group,
         "CloudWatch encrypts logs at rest with a key of its own. No log holds a token or"

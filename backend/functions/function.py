@@ -1,6 +1,7 @@
 """A Lambda function of this component, with its role and its log group."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import aws_cdk as cdk
@@ -17,22 +18,37 @@ from backend.functions.findings import accept_function_findings, accept_log_find
 _PYTHON: Final = lambda_.Runtime.PYTHON_3_13
 
 
+@dataclass(frozen=True, kw_only=True)
+class FunctionDefaults:
+    """What all functions of an environment share.
+
+    Attributes:
+        platform: What they run on.
+        log_retention: How long their logs are kept.
+        log_removal_policy: What happens to their logs when the stack is deleted.
+    """
+
+    platform: Platform
+    log_retention: logs.RetentionDays
+    log_removal_policy: cdk.RemovalPolicy
+
+
 class Function(lambda_.Function):
-    """A function that may write its own logs and traces, and nothing else until it is granted.
+    """A function that may write its logs and traces, and nothing else until it is granted.
 
     Args:
-        asset: What its archive holds.
+        scope: The parent construct.
+        construct_id: The function's id in `scope`.
+        asset: The contents of its archive.
         handler: The function that Lambda calls, such as
             "backend.api.runtime.lambda_function.handler".
-        platform: What it runs on.
-        description: What it does, for whoever looks at it in the console.
+        defaults: What it shares with the other functions.
+        description: What it does, as the console shows it.
         environment: Its environment variables.
-        memory_mb: Its memory, and with it its share of a processor: 1,769 MB are one.
-        timeout: When Lambda ends a call.
-        log_retention: How long its logs are kept.
-        log_removal_policy: What becomes of its logs when the stack is deleted.
-        role_id, log_group_id: The ids of its role and log group in `scope`, which need to be unique
-            there.
+        memory_mb: Its memory. 1,769 MB come with one processor, other sizes with a share of it.
+        timeout: When Lambda ends an invocation.
+        role_id: The role's id in `scope`, unique there.
+        log_group_id: The log group's id in `scope`, unique there.
 
     Attributes:
         logs: Its log group.
@@ -46,36 +62,37 @@ class Function(lambda_.Function):
         *,
         asset: Asset,
         handler: str,
-        platform: Platform,
+        defaults: FunctionDefaults,
         description: str,
         environment: Mapping[str, str],
         memory_mb: int,
         timeout: cdk.Duration,
-        log_retention: logs.RetentionDays,
-        log_removal_policy: cdk.RemovalPolicy,
         role_id: str = "Role",
         log_group_id: str = "Logs",
     ) -> None:
         log_group = logs.LogGroup(
-            scope, log_group_id, retention=log_retention, removal_policy=log_removal_policy
+            scope,
+            log_group_id,
+            retention=defaults.log_retention,
+            removal_policy=defaults.log_removal_policy,
         )
-        # The role that the CDK would make may write every log of the account.
+        # The CDK's default role may write every log of the account.
         role = iam.Role(scope, role_id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
-        archive = bundling.build(asset, platform)
+        archive = bundling.build(asset, defaults.platform)
         super().__init__(
             scope,
             construct_id,
-            # The digest, because publish() leaves the code out of what makes a version.
+            # The digest makes a new version if the code changes: publish() ignores the code itself.
             description=f"{description}. Code: {archive.digest[:16]}",
             runtime=_PYTHON,
-            architecture=lambda_.Architecture.custom(platform.architecture),
+            architecture=lambda_.Architecture.custom(defaults.platform.architecture),
             code=lambda_.Code.from_asset(str(archive.path), asset_hash=archive.digest),
             handler=handler,
             environment=environment,
             memory_size=memory_mb,
             timeout=timeout,
-            # Lambda's own, which costs the code nothing and needs no SDK.
+            # Lambda's own tracing, which needs no SDK.
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             role=role,
@@ -87,9 +104,9 @@ class Function(lambda_.Function):
         accept_log_findings(log_group)
 
     def publish(self, alias_name: str) -> lambda_.Alias:
-        """Publish a version whenever the function changes, and return an alias that leads to it."""
-        # Where the code is uploaded to would make a version, too, and is spelled in another way
-        # once a record names its account. Lambda refuses a version that differs in nothing else.
+        """Publish a version whenever the function changes, and return an alias for it."""
+        # Ignore the code's location: it changes when an environment's record names its account,
+        # and Lambda refuses a version that differs in nothing else.
         lambda_.Function.classify_version_property("Code", locked=False)
         return lambda_.Alias(
             self._scope, "Alias", alias_name=alias_name, version=self.current_version

@@ -1,7 +1,7 @@
-"""Removes from a function's packages what it never uses: a cold start would pay for it.
+"""Removes unused parts of a function's packages, which would slow down its cold starts.
 
-What a package must look like for this is checked: one that has changed is an error of the build,
-and is to be looked at before its new version ships.
+If a package no longer looks as expected, the build fails, so that someone looks at the package
+before its new version ships.
 """
 
 import shutil
@@ -14,12 +14,12 @@ from backend.functions.deferral import CannotDefer, deferred
 
 @dataclass(frozen=True, kw_only=True)
 class Pruning:
-    """What a function's packages can do without.
+    """What to remove from a function's packages. Paths are relative to the packages' folder.
 
     Attributes:
-        unused: Files and folders that nothing reads.
-        deferred: Modules, and the names whose imports wait for their first use; an empty tuple
-            stands for all imports that can wait.
+        unused: Files and folders to remove.
+        deferred: Modules, each with the names whose imports to defer; an empty tuple defers all
+            imports that can be.
     """
 
     unused: tuple[str, ...] = ()
@@ -30,10 +30,10 @@ NO_PRUNING: Final = Pruning()
 
 
 def prune(folder: Path, pruning: Pruning) -> None:
-    """Change the packages that are installed in a folder.
+    """Prune the packages that are installed in a folder.
 
     Raises:
-        RuntimeError: One of them isn't what the pruning expects.
+        RuntimeError: A package isn't what the pruning expects.
     """
     for path, names in pruning.deferred:
         module = folder / path
@@ -49,7 +49,7 @@ def prune(folder: Path, pruning: Pruning) -> None:
             shutil.rmtree(target)
         else:
             raise RuntimeError(f"{unused} isn't there to remove: correct the function's pruning.")
-    # Scripts and what the installer wrote about itself: not imported, and not reproducible.
+    # Scripts and the installer's own records are never imported and not reproducible.
     shutil.rmtree(folder / "bin", ignore_errors=True)
     (folder / ".lock").unlink(missing_ok=True)
     for name in ("RECORD", "INSTALLER", "REQUESTED", "uv_cache.json"):

@@ -1,7 +1,6 @@
-"""Who issues the tokens that the API takes, where no other provider does."""
+"""Who issues the access tokens that the API accepts."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import aws_cdk as cdk
@@ -11,40 +10,29 @@ from constructs import Construct
 
 from backend.findings import accept, accept_inline_policy
 from backend.identity import permissions
+from backend.identity.options import IdentityOptions, Issuer
 from backend.naming import stack_uuid
 
 _PASSWORD_LENGTH: Final = 16
 
 
-@dataclass(frozen=True, kw_only=True)
-class Issuer:
-    """An OpenID Connect provider, whose access tokens are taken.
-
-    Its subjects are logged, so that an investigation knows who called: none may be an address.
-
-    url: as its tokens name it in `iss`; what verifies them is found below it (OpenID Connect
-    Discovery 1.0, section 4).
-    audience: a token names one of these in `aud` or, when it has none, in `client_id`.
-    """
-
-    url: str
-    audience: tuple[str, ...]
-
-
 class Identity(Construct):
-    """A user pool without users: it gives access tokens to programs (RFC 6749, section 4.4).
+    """Who issues the access tokens: the provider that the options name, or a user pool.
 
-    A program has a client of its own, and proves with its secret that it is the one. The secret is
-    in no template and no output: who may read it asks Cognito, as ./scripts/token does.
+    The pool has no users: it gives tokens to programs (RFC 6749, section 4.4). A program has a
+    client of its own, and proves with its secret that it is the one. The secret is in no template
+    and no output: who may read it asks Cognito, as ./scripts/token does.
 
-    clients: the names of the programs, or of one program's old and new client while its secret is
-        replaced; another name is another client.
-    scopes: what a token may allow, each "resource/verb", with what it means.
-    token_validity: how long a token is good; 5 minutes to a day.
-    removal_policy: what becomes of it all when the stack is deleted. What stays can be the issuer
-        that another stack's environment names.
-    deletion_protection: whether Cognito refuses to delete the pool.
-    reader_account: another account that may get tokens, in the name of a role of this one.
+    Args:
+        options: what the environment chooses.
+        scopes: what a token may allow, each "resource/verb", with what it means.
+        removal_policy: what becomes of the pool when the stack is deleted. A pool that stays can be
+            the issuer that another stack's environment names.
+        deletion_protection: whether Cognito refuses to delete the pool.
+        reader_account: another account that may get tokens, in the name of a role of this one.
+
+    Raises:
+        ValueError: the pool would have no clients.
     """
 
     def __init__(
@@ -52,47 +40,29 @@ class Identity(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        clients: Sequence[str],
+        options: IdentityOptions,
         scopes: Mapping[str, str],
-        token_validity: cdk.Duration,
         removal_policy: cdk.RemovalPolicy,
         deletion_protection: bool,
         reader_account: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        if not clients:
-            raise ValueError("clients must name at least one client.")
-        self.user_pool = self._user_pool(deletion_protection=deletion_protection)
+        if options.issuer:
+            self.issuer = options.issuer
+            return
+        self._user_pool = self._make_user_pool(deletion_protection=deletion_protection)
         self._add_domain()
-        o_auth = cognito.OAuthSettings(
-            flows=cognito.OAuthFlows(client_credentials=True), scopes=list(self._scopes(scopes))
-        )
-        added = [
-            self.user_pool.add_client(
-                name,
-                generate_secret=True,
-                o_auth=o_auth,
-                access_token_validity=token_validity,
-                prevent_user_existence_errors=True,
-            )
-            for name in clients
-        ]
-        stack = cdk.Stack.of(self)
-        # Not the pool's attribute ProviderURL: the local cloud has none.
-        url = f"https://cognito-idp.{stack.region}.{stack.url_suffix}/{self.user_pool.user_pool_id}"
-        self.issuer = Issuer(
-            url=url, audience=tuple(client.user_pool_client_id for client in added)
-        )
+        self.issuer = self._add_clients(options, scopes)
         # All alike: a pool that stays is of use to its callers with its client and its domain.
         for resource in self.node.find_all():
             if isinstance(resource, cdk.CfnResource):
                 resource.apply_removal_policy(removal_policy)
         if deletion_protection:  # or a create that is rolled back fails at deleting it
-            self.user_pool.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+            self._user_pool.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         if reader_account:
             self._add_reader(reader_account)
 
-    def _user_pool(self, *, deletion_protection: bool) -> cognito.UserPool:
+    def _make_user_pool(self, *, deletion_protection: bool) -> cognito.UserPool:
         # Nobody signs in. Should people be added one day, then these are where they begin.
         user_pool = cognito.UserPool(
             self,
@@ -122,9 +92,32 @@ class Identity(Construct):
     def _add_domain(self) -> None:
         """Give the token endpoint an address: one prefix, which nobody else in the region has."""
         prefix = f"users-{stack_uuid(self)}"
-        self.user_pool.add_domain(
+        self._user_pool.add_domain(
             "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix)
         )
+
+    def _add_clients(self, options: IdentityOptions, scopes: Mapping[str, str]) -> Issuer:
+        if not options.clients:
+            raise ValueError("clients must name at least one client.")
+        o_auth = cognito.OAuthSettings(
+            flows=cognito.OAuthFlows(client_credentials=True), scopes=list(self._scopes(scopes))
+        )
+        added = [
+            self._user_pool.add_client(
+                name,
+                generate_secret=True,
+                o_auth=o_auth,
+                access_token_validity=cdk.Duration.minutes(options.token_minutes),
+                prevent_user_existence_errors=True,
+            )
+            for name in options.clients
+        ]
+        stack = cdk.Stack.of(self)
+        # Not the pool's attribute ProviderURL: the local cloud has none.
+        url = (
+            f"https://cognito-idp.{stack.region}.{stack.url_suffix}/{self._user_pool.user_pool_id}"
+        )
+        return Issuer(url=url, audience=tuple(client.user_pool_client_id for client in added))
 
     def _add_reader(self, account: str) -> None:
         stack = cdk.Stack.of(self)
@@ -158,7 +151,7 @@ class Identity(Construct):
                 for name, description in scopes.items()
                 if name.startswith(f"{resource}/")
             ]
-            server = self.user_pool.add_resource_server(
+            server = self._user_pool.add_resource_server(
                 f"Resource{resource.capitalize()}", identifier=resource, scopes=verbs
             )
             for verb in verbs:

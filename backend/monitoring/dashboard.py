@@ -11,7 +11,7 @@ from backend.api.infrastructure import API
 from backend.database.infrastructure import Database
 from backend.monitoring.indicators import Indicator
 from backend.monitoring.metrics import Concurrency, FunctionMetrics, TableMetrics
-from backend.monitoring.objectives import Objectives
+from backend.monitoring.options import Objectives
 
 _PERIOD: Final = cdk.Duration.minutes(5)
 _DAY: Final = cdk.Duration.days(1)

@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from backend.api.infrastructure import API
-from backend.monitoring.objectives import Objectives
+from backend.monitoring.options import Objectives
 
 # Fewer bad requests than this wake nobody: at low traffic one would be a large share.
 _FEWEST_BAD_REQUESTS: Final = 3

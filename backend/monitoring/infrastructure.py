@@ -11,19 +11,23 @@ from backend.monitoring.alarms import Alarms
 from backend.monitoring.dashboard import Dashboard
 from backend.monitoring.indicators import Availability, Latency
 from backend.monitoring.notifications import Notifications
-from backend.monitoring.objectives import Objectives, Operators
+from backend.monitoring.options import MonitoringOptions
 
 
 class Monitoring(Construct):
     """A dashboard, alarms on what a caller would notice and on its usual causes, and messages.
 
-    objectives: what callers are promised; None makes no alarm that needs a promise.
-    operators: whom alarms reach. rollout: whether one looks at them. Without either there are none:
-        each costs something, and nobody would see it.
-    runbook: the address of the page that has a section for each alarm.
-    concurrency_quota: of the account, for all functions in the region.
-
     `regressions` are the alarms that are red within minutes of a change that harms callers.
+
+    Args:
+        options: what the environment chooses.
+        api: the API to watch.
+        database: the database to watch.
+        has_rollout: whether a rollout checks the alarms. Without it and without operators there are
+            no alarms: each costs something, and nobody would see it.
+
+    Raises:
+        ValueError: there are operators, but no objectives.
     """
 
     def __init__(
@@ -31,15 +35,13 @@ class Monitoring(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        options: MonitoringOptions,
         api: API,
         database: Database,
-        objectives: Objectives | None,
-        operators: Operators | None,
-        rollout: bool,
-        runbook: str,
-        concurrency_quota: int,
+        has_rollout: bool,
     ) -> None:
         super().__init__(scope, construct_id)
+        objectives, operators = options.objectives, options.operators
         if operators and not objectives:
             raise ValueError("Operators need objectives: a page says that callers miss them.")
         indicators = (
@@ -52,15 +54,15 @@ class Monitoring(Construct):
         )
         self.regressions: Sequence[cloudwatch.Alarm] = []
         composites: Sequence[cloudwatch.IAlarm] = []
-        if operators or rollout:
+        if operators or has_rollout:
             alarms = Alarms(
                 self,
                 "Alarms",
                 api=api,
                 database=database,
                 indicators=indicators,
-                runbook=runbook,
-                concurrency_quota=concurrency_quota,
+                runbook=options.runbook,
+                concurrency_quota=options.concurrency_quota,
             )
             self.regressions = alarms.regressions
             if operators:
@@ -69,7 +71,7 @@ class Monitoring(Construct):
                     "Notifications",
                     groups=alarms.groups,
                     operators=operators,
-                    runbook=runbook,
+                    runbook=options.runbook,
                 ).composites
         Dashboard(
             self,
@@ -79,5 +81,5 @@ class Monitoring(Construct):
             indicators=indicators,
             objectives=objectives,
             alarms=composites,
-            runbook=runbook,
+            runbook=options.runbook,
         )

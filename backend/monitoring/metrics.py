@@ -63,8 +63,10 @@ class Concurrency:
 
 
 class TableMetrics:
-    """Of each operation by itself: their sum, as the L2's *_for_operations() has it (`a + b`), has
-    no value where one operation has none, and throttles are reported only where there are any.
+    """The table's metrics of each operation by itself.
+
+    The sum of several, which the L2's *_for_operations() return (`a + b`), has no value where one
+    operation has none, and DynamoDB reports throttles only where there are any.
     """
 
     operations = OPERATIONS

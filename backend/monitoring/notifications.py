@@ -14,7 +14,7 @@ from constructs import Construct
 
 from backend.findings import accept
 from backend.monitoring.alarms import Groups
-from backend.monitoring.objectives import Operators
+from backend.monitoring.options import Operators
 
 # A cause is seen some minutes before callers' failures have become a page.
 _WAIT_FOR_A_PAGE: Final = cdk.Duration.minutes(15)

@@ -7,14 +7,14 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from backend.api.infrastructure import API
-from backend.functions.bundling import LAMBDA_ARM64, Asset
-from backend.functions.function import Function
-from backend.monitoring.objectives import Objectives
+from backend.functions.bundling import Asset
+from backend.functions.function import Function, FunctionDefaults
+from backend.monitoring.options import Objectives
 from backend.rollout.findings import accept_findings
+from backend.rollout.options import RolloutOptions
 from backend.rollout.slowness import slow_version_alarm
 
 # A ceiling: each of its calls may take as long as the client waits (runtime/hook.py), and there is
@@ -27,12 +27,17 @@ _MEMORY_MB: Final = 256
 class Rollout(Construct):
     """Has CodeDeploy shift the API's alias to new code, if a hook that tries that code lets it.
 
-    alarms: any of them, red, takes all traffic back; and so does one on the new version's slowness.
-        CodeDeploy knows metric alarms only, ten of them at most.
-    objectives: what callers are promised. runbook: the page that alarms lead to.
-    routing: how traffic shifts.
-    log_retention: how long the hook's logs are kept. log_removal_policy: what becomes of them when
-        the stack is deleted.
+    Args:
+        options: how traffic shifts.
+        api: whose alias it shifts.
+        alarms: any of them, red, takes all traffic back; and so does one on the new version's
+            slowness. CodeDeploy knows metric alarms only, ten of them at most.
+        objectives: what callers are promised.
+        runbook: the page that alarms lead to.
+        functions: what the hook shares with the other functions.
+
+    Raises:
+        ValueError: there are no objectives.
     """
 
     def __init__(
@@ -40,23 +45,24 @@ class Rollout(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        options: RolloutOptions,
         api: API,
         alarms: Sequence[cloudwatch.Alarm],
-        objectives: Objectives,
+        objectives: Objectives | None,
         runbook: str,
-        routing: codedeploy.TrafficRouting,
-        log_retention: logs.RetentionDays,
-        log_removal_policy: cdk.RemovalPolicy,
+        functions: FunctionDefaults,
     ) -> None:
         super().__init__(scope, construct_id)
-        hook = self._hook(api, log_retention, log_removal_policy)
+        if not objectives:
+            raise ValueError("A rollout needs objectives: alarms on them roll it back.")
+        hook = self._hook(api, functions)
         slow = slow_version_alarm(self, alias=api.alias, objectives=objectives, runbook=runbook)
         group = codedeploy.LambdaDeploymentGroup(
             self,
             "Group",
             application=codedeploy.LambdaApplication(self, "Application"),
             deployment_config=codedeploy.LambdaDeploymentConfig(
-                self, "Configuration", traffic_routing=routing
+                self, "Configuration", traffic_routing=_routing(options)
             ),
             alias=api.alias,
             alarms=[*alarms, slow],
@@ -69,15 +75,13 @@ class Rollout(Construct):
         api.alias.node.add_dependency(group)
         accept_findings(hook, group)
 
-    def _hook(
-        self, api: API, log_retention: logs.RetentionDays, log_removal_policy: cdk.RemovalPolicy
-    ) -> Function:
+    def _hook(self, api: API, functions: FunctionDefaults) -> Function:
         hook = Function(
             self,
             "Hook",
             asset=Asset(code=("backend/rollout/runtime",)),
             handler="backend.rollout.runtime.hook.handler",
-            platform=LAMBDA_ARM64,
+            defaults=functions,
             description="Tries new code before it gets traffic",
             environment={
                 "NEW_VERSION": api.function.current_version.function_arn,
@@ -86,8 +90,6 @@ class Rollout(Construct):
             },
             memory_mb=_MEMORY_MB,
             timeout=_TIMEOUT,
-            log_retention=log_retention,
-            log_removal_policy=log_removal_policy,
             role_id="HookRole",
         )
         # Not the new version alone: it is made seconds before it is called, and a permission may
@@ -99,3 +101,11 @@ class Rollout(Construct):
             resource_arns=[f"{api.function.function_arn}:*"],
         )
         return hook
+
+
+def _routing(options: RolloutOptions) -> codedeploy.TrafficRouting:
+    make = {
+        "canary": codedeploy.TrafficRouting.time_based_canary,
+        "linear": codedeploy.TrafficRouting.time_based_linear,
+    }[options.routing]
+    return make(percentage=options.percent, interval=cdk.Duration.minutes(options.minutes))

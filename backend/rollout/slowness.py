@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from backend.findings import accept
-from backend.monitoring.objectives import Objectives
+from backend.monitoring.options import Objectives
 
 _PERIOD: Final = cdk.Duration.minutes(5)
 # How many times the permitted share of slow calls is too much: as for what pages first.

@@ -1,19 +1,19 @@
-"""What can go wrong with users, in the words of the domain.
+"""The errors of the domain.
 
-Every message is one sentence that tells a person what to do. None holds a value that a client sent
-or that a user has: messages reach responses and logs.
+Every message is one sentence that tells a person what to do. No message contains a client's or a
+user's value, because messages reach responses and logs.
 """
 
 from collections.abc import Iterable
 from itertools import islice
 from typing import Final, NamedTuple
 
-# So that no body makes a response that is much larger than itself.
+# Keeps a body from causing a response that is much larger than itself.
 MAX_FAULTS: Final = 100
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong with a document.
+    """Something that is wrong with a document.
 
     Attributes:
         pointer: JSON Pointer (RFC 6901) of the missing, unknown or wrong member.
@@ -25,7 +25,7 @@ class Fault(NamedTuple):
 
 
 class DomainError(Exception):
-    """The base of every reason for which the domain refuses a request."""
+    """The base class of the domain's errors."""
 
 
 class UserNotFound(DomainError):
@@ -67,7 +67,7 @@ class InvalidUser(DomainError):
         """Make the error.
 
         Args:
-            faults: All of them, in the order in which they are to be listed.
+            faults: All of them, in the order of the response.
         """
         first = list(islice(faults, MAX_FAULTS + 1))
         super().__init__(
@@ -80,9 +80,9 @@ class InvalidUser(DomainError):
 
 
 class Unavailable(DomainError):
-    """The database throttles or can't be reached, or too many writers met.
+    """The database throttles or can't be reached, or too many writers compete for a user.
 
-    Nothing is half-written, but a write may have taken effect, or may yet do so.
+    Nothing is half-written, but a write may have taken effect or may still do so.
 
     Attributes:
         reason: What happened, for the log and never for the response.

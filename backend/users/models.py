@@ -1,4 +1,4 @@
-"""The user, and how its states follow from one another."""
+"""The user, an immutable record of one state."""
 
 import json
 import os
@@ -12,15 +12,19 @@ type Document = dict[str, Any]
 """A JSON object, decoded."""
 
 type Members = Mapping[str, Any]
-"""The writable members that a user has; each follows its schema, none is null."""
+"""A user's writable members: each valid against its schema, none null."""
 
 
 class User(NamedTuple):
     """One state of a user.
 
-    created_at, updated_at: RFC 3339 in UTC, with milliseconds.
-    version: 1 at creation, one more with every change.
-    etag: names this state and no other, also among users that had the username before.
+    Attributes:
+        username: In lower case.
+        members: The writable members.
+        created_at: RFC 3339 in UTC, with milliseconds.
+        updated_at: RFC 3339 in UTC, with milliseconds.
+        version: 1 at creation, one more with every change.
+        etag: Unique to this state, even among users who had the username before.
     """
 
     username: str
@@ -32,22 +36,22 @@ class User(NamedTuple):
 
     @classmethod
     def new(cls, username: str, members: Members) -> "User":
-        """The first state of a user."""
+        """Return the first state of a user."""
         now = _now()
         return cls(username, members, now, now, 1, _new_etag())
 
     def changed(self, members: Members) -> "User":
-        """The state with these members; this very state when they are the ones that it has."""
+        """Return the next state, with these members; this very state if they are the same."""
         if _canonical(members) == _canonical(self.members):
             return self
-        # A clock that was set back must not make the change older than what it changes.
+        # Never goes back, even if the clock does.
         updated_at = max(_now(), self.updated_at)
         return self._replace(
             members=members, updated_at=updated_at, version=self.version + 1, etag=_new_etag()
         )
 
     def to_document(self) -> Document:
-        """The user as clients see it."""
+        """Return the user as clients see it."""
         return {
             "username": self.username,
             **{name: self.members[name] for name in WRITABLE if name in self.members},
@@ -56,7 +60,7 @@ class User(NamedTuple):
 
 
 def _canonical(members: Members) -> str:
-    """Equal for equal members only; 1, 1.0 and true, which Python takes for equal, differ."""
+    """Return a text to compare members by: in Python, 1, 1.0 and True would be equal."""
     return json.dumps(members, sort_keys=True)
 
 

@@ -1,6 +1,6 @@
-"""The port: what a function needs of the place where users are kept.
+"""The port: what the functions need from the store of users.
 
-dynamodb/repository.py is its adapter, and tests/in_memory_users.py a second one.
+dynamodb/repository.py is its adapter, and tests/in_memory_users.py a fake for tests.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from backend.users.models import User
 
 
 class IdempotencyKey(NamedTuple):
-    """Tells a create that is tried again from another one.
+    """Identifies a create, so that a repeat of it is recognised.
 
     Attributes:
-        digest: Of the key and its caller; no other caller's is equal.
-        fingerprint: Of the request's content; equal for equal content only.
+        digest: A digest of the caller and the caller's key.
+        fingerprint: A digest of the request's content.
     """
 
     digest: str
@@ -26,10 +26,10 @@ class Listing(NamedTuple):
 
     Attributes:
         limit: The most users to return.
-        after: Only usernames after this one.
-        username_prefix: What the usernames begin with, in lower case.
-        status: The status that they have; None for any.
-        email: The email that they have, in any case; None for any.
+        after: List only usernames after this one.
+        username_prefix: List only usernames that begin with this, in lower case.
+        status: List only users with this status; None for any.
+        email: List only the user with this email, in any case; None for any.
     """
 
     limit: int
@@ -52,10 +52,10 @@ class Page(NamedTuple):
 
 
 class UserRepository(Protocol):
-    """All users. Usernames are in lower case; no two users share a username or an email.
+    """The store of users. Usernames are in lower case; no two users share a username or an email.
 
     Every call may raise Unavailable: then nothing is half-written, but a write may have taken
-    effect, or may yet do so. Repeating a call is safe, except for a create without a key
+    effect or may still do so. Repeating a call is safe, except for a create without a key
     (docs/decisions/0002-every-write-is-a-transaction.md).
     """
 
@@ -63,16 +63,16 @@ class UserRepository(Protocol):
         """Add a user.
 
         Args:
-            user: What to add.
-            idempotency_key: Remembered with the user for 24 hours, also if the user changes or
-                goes.
+            user: The user to add.
+            idempotency_key: Stored with the user for 24 hours, even if the user is changed or
+                removed.
 
         Returns:
-            The user; or, if the key was used for the same request before, the user as it was added
+            The user. If the key was used for the same request before, the user as it was added
             then.
 
         Raises:
-            IdempotencyKeyReused: The key was used for another request. Raised before the others.
+            IdempotencyKeyReused: The key was used for another request. Checked before the others.
             UsernameTaken: Another user has the username.
             EmailTaken: Another user has the email.
         """
@@ -81,19 +81,19 @@ class UserRepository(Protocol):
         """Return the newest state of a user.
 
         Raises:
-            UserNotFound: There is none.
+            UserNotFound: There is no such user.
         """
 
     def update(self, username: str, change: Callable[[User], User]) -> User:
         """Replace the newest state of a user.
 
         Args:
-            username: Whose.
-            change: Makes the new state of the newest one. It is called again when another writer
-                came first, and what it raises leaves the user as it was.
+            username: The user's.
+            change: Takes the newest state and returns the new one. Called again if another writer
+                came first. If it raises, the user stays as it was.
 
         Returns:
-            The new state. Nothing is written if that is the state which `change` was given.
+            The new state. Nothing is written if `change` returned the state that it was given.
 
         Raises:
             UserNotFound: There is no such user.
@@ -104,23 +104,23 @@ class UserRepository(Protocol):
         """Remove a user, and free its username and email.
 
         Args:
-            username: Whose.
-            permit: Called with the newest state; what it raises leaves the user as it was.
+            username: The user's.
+            permit: Called with the newest state. If it raises, the user stays as it was.
 
         Raises:
             UserNotFound: There is no such user.
         """
 
     def list_users(self, listing: Listing) -> Page:
-        """Return the first users that fulfil all of the listing.
+        """Return the first users that match the listing, sorted by username.
 
-        There are as many as its limit says while that many remain. With a status, users who got or
-        lost it within the last second may be missing.
+        A page is full unless it is the last. With a status, users who got or lost it within the
+        last second may be missing.
         """
 
     def check(self) -> None:
-        """Do nothing.
+        """Check that users can be read.
 
         Raises:
-            Unavailable: The users can't be read.
+            Unavailable: They can't.
         """

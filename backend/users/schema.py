@@ -1,6 +1,6 @@
-"""The user's schema: JSON Schema 2020-12, and the names for what it can't express.
+"""The user's schema (JSON Schema 2020-12), and constants for rules that it can't express.
 
-Validation, the texts of its errors and the storage follow from it: to add a member, add it to
+Validation, error messages, storage and documentation follow from it: to add a member, add it to
 WRITABLE. Each description completes "must be ...".
 """
 
@@ -15,11 +15,11 @@ EMAIL_LOCAL_MAX_LENGTH: Final = 64
 
 _LETTER_OR_DIGIT = "[A-Za-z0-9]"
 _DOMAIN_LABEL = f"{_LETTER_OR_DIGIT}(?:[A-Za-z0-9-]{{0,61}}{_LETTER_OR_DIGIT})?"
-# The $ is escaped because fastjsonschema takes one for the end, in a set of characters, too.
+# The $ is escaped because fastjsonschema takes it for the end even in a set of characters.
 _ATOM = "[A-Za-z0-9!#\\$%&'*+/=?^_`{|}~-]+"
 _LANGUAGE = "(?:[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})"
 _VARIANT = "(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3})"
-# RFC 5646, section 2.1: the tags that its grammar lists one by one, in any case like all others.
+# The tags that RFC 5646, section 2.1, lists one by one; upper and lower case make no difference.
 _IRREGULAR = "|".join(
     re.sub("[a-z]", lambda letter: f"[{letter[0]}{letter[0].upper()}]", tag)
     for tag in (
@@ -28,7 +28,7 @@ _IRREGULAR = "|".join(
         *("sgn-be-fr", "sgn-be-nl", "sgn-ch-de"),
     )
 )
-# ISO 3166-1; tests/unit/api/test_parsing.py compares them with pycountry's.
+# ISO 3166-1. A test compares them with pycountry's.
 _COUNTRIES = """
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR
     BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ
@@ -68,9 +68,9 @@ WRITABLE: Final[dict[str, Schema]] = {
         "type": "string",
         "format": "email",
         "maxLength": 254,
-        # RFC 5321's Mailbox with a Dot-string and a Domain; quoted local parts and address literals
-        # are left out, as everywhere on the web. The Dot-string's length is left to the format: an
-        # expression for it would need to look ahead, which RE2 and Rust's expressions can't.
+        # RFC 5321's Mailbox with a Dot-string and a Domain. As on most of the web, quoted local
+        # parts and address literals aren't allowed. The format checks the Dot-string's length: a
+        # pattern would need lookahead, which RE2 and Rust's regex don't have.
         "pattern": f"^{_ATOM}(?:\\.{_ATOM})*@{_DOMAIN_LABEL}(?:\\.{_DOMAIN_LABEL})*$",
         "description": "an ASCII email address of at most 254 characters, "
         f"at most {EMAIL_LOCAL_MAX_LENGTH} of them before the @, such as jane@example.com",
@@ -147,10 +147,10 @@ LIST_PARAMETERS: Final[dict[str, Schema]] = {
 
 READ_ONLY: Final = ("created_at", "updated_at", "version")
 
-# What people read. Of such a text at least one character shows: its category in Unicode is none of
-# these (control and format characters, separators), and it is none of the others that are not
-# rendered (Default_Ignorable_Code_Point) or are blank. Dialects of regular expressions share no way
-# to say so in a pattern.
+# Members that people read must have a visible character: one whose Unicode category is none of
+# INVISIBLE_CATEGORIES (control and format characters, separators) and that isn't in INVISIBLE
+# (other Default_Ignorable_Code_Points, and blank characters). Dialects of regular expressions share
+# no way to say this in a pattern.
 TEXTS: Final = frozenset(n for n, s in WRITABLE.items() if s.get("pattern") == _WITHOUT_CONTROLS)
 INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 INVISIBLE: Final = frozenset(
@@ -172,6 +172,6 @@ ATTRIBUTES_MAX_BYTES: Final = 16 * 1024
 
 @cache
 def time_zones() -> frozenset[str]:
-    """The names of the IANA time zones."""
+    """Return the names of the IANA time zones."""
     # Not zoneinfo.available_timezones(): Lambda's images have shipped without the data.
     return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split())

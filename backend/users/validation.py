@@ -1,4 +1,4 @@
-"""Makes users of documents, or says everything that is wrong with them."""
+"""Parses documents into users, or raises InvalidUser with everything that is wrong."""
 
 import json
 import math
@@ -26,19 +26,19 @@ from backend.users.schema import (
     time_zones,
 )
 
-# fastjsonschema lets everything through where it doesn't know a format.
+# The formats in schema.py; fastjsonschema accepts any value of a format that it doesn't know.
 FORMATS: Final[dict[str, Callable[[str], bool]]] = {
-    # fastjsonschema's own wants a dot in the domain. What the pattern leaves open: RFC 5321,
-    # section 4.5.3.1.1.
+    # The limit that the pattern can't express (RFC 5321, section 4.5.3.1.1). It replaces
+    # fastjsonschema's own check, which requires a dot in the domain.
     "email": lambda address: len(address.partition("@")[0]) <= EMAIL_LOCAL_MAX_LENGTH,
     "iana-time-zone": lambda name: name in time_zones(),
 }
 
 
 def validator(schema: Schema) -> Callable[[Any], bool]:
-    """Tells whether a value is as the schema says, its formats included."""
+    """Return a function that tells whether a value is valid against the schema and its formats."""
 
-    @cache  # It takes a millisecond, and few requests need all schemas: when it is first used.
+    @cache  # Compiled on first use: it takes a millisecond, and few requests need all schemas.
     def compiled() -> Callable[[Any], Any]:
         return fastjsonschema.compile(
             schema, formats=FORMATS, use_default=False, detailed_exceptions=False
@@ -56,7 +56,7 @@ def validator(schema: Schema) -> Callable[[Any], bool]:
 
 _KNOWN: Final = frozenset({"username", *WRITABLE, *READ_ONLY})
 
-# Each attribute has a fault of its own, so its name and its value are judged one by one.
+# Names and values of attributes are validated one by one, so that each gets a fault of its own.
 _attributes = dict(WRITABLE["attributes"])
 _is_attribute_name = validator(_attributes.pop("propertyNames"))
 _is_attribute_value = validator(_attributes.pop("additionalProperties"))
@@ -68,14 +68,15 @@ _is_member = {
 
 
 def normalized_username(username: str) -> str | None:
-    """The username as it is stored, or None for what can't be one."""
+    """Return the username as it is stored, or None if it isn't valid."""
     return username.lower() if _is_username(username) else None
 
 
 def parse_new_user(document: Document) -> User:
-    """A new user from the body of a POST.
+    """Parse the body of a POST into a new user.
 
-    Raises InvalidUser.
+    Raises:
+        InvalidUser: The body isn't valid.
     """
     document = _without_nulls(document)
     username: Any = document.pop("username", None)
@@ -84,30 +85,32 @@ def parse_new_user(document: Document) -> User:
 
 
 def parse_replacement(document: Document, *, username: str) -> Members:
-    """All writable members from the body of a PUT to `username`.
+    """Parse the body of a PUT to `username` into all writable members.
 
-    Raises InvalidUser.
+    Raises:
+        InvalidUser: The body isn't valid.
     """
     document = _without_nulls(document)
     faults = _username_faults(document, username)
-    document = _without_echo(document)
+    document = _without_read_only(document)
     _raise_if_any(chain(faults, _faults(document)))
     return _with_defaults(document)
 
 
 def parse_merge_patch(patch: Document, members: Members, *, username: str) -> Members:
-    """`members` after a JSON Merge Patch (RFC 7396), the body of a PATCH to `username`.
+    """Apply a JSON Merge Patch (RFC 7396), the body of a PATCH to `username`, to `members`.
 
-    Raises InvalidUser: the faults of the members that the patch touches, as they would be. The
-    others are as some release took them, and stay.
+    Raises:
+        InvalidUser: A member that the patch touches would not be valid. The others aren't checked:
+            an earlier release, whose rules may have differed, accepted them.
     """
     faults = _username_faults(patch, username)
-    # RFC 7396 would ignore the removal of what isn't there. A misspelt name isn't there either.
+    # RFC 7396 ignores the removal of an absent member, but this finds misspelt names.
     faults += [_unknown(n) for n, v in patch.items() if v is None and n not in _KNOWN]
     removed: Iterable[str] = ()
     if isinstance(attributes := patch.get("attributes"), dict):
         removed = (n for n, v in attributes.items() if v is None)
-    merged = _without_echo(_merged(dict(members), patch))
+    merged = _without_read_only(_merged(dict(members), patch))
     touched = {name: merged[name] for name in patch if name in merged}
     _raise_if_any(chain(faults, _attribute_name_faults(removed), _faults(touched)))
     return _with_defaults(merged)
@@ -118,13 +121,13 @@ def _raise_if_any(faults: Iterator[Fault]) -> None:
         raise InvalidUser(chain((first,), faults))
 
 
-def _without_echo(document: Document) -> Document:
-    """Without what a client may send back as it read it, to no effect."""
+def _without_read_only(document: Document) -> Document:
+    """Leave out the members that a client may send back but can't change."""
     return {n: v for n, v in document.items() if n != "username" and n not in READ_ONLY}
 
 
 def _merged(target: Document, patch: Document) -> Document:
-    """RFC 7396, section 2."""
+    """Merge as RFC 7396 says, section 2."""
     for name, value in patch.items():
         if value is None:
             target.pop(name, None)
@@ -137,9 +140,9 @@ def _merged(target: Document, patch: Document) -> Document:
 
 
 def _without_nulls(document: Document) -> Document:
-    """A null member means that the member is absent, an attribute's value included.
+    """Leave out null members and attributes: null means absent.
 
-    An unknown member stays, to be found.
+    Unknown members stay, so that they are reported.
     """
     result = {n: v for n, v in document.items() if v is not None or n not in _KNOWN}
     if isinstance(attributes := result.get("attributes"), dict):
@@ -160,7 +163,7 @@ def _new_username_faults(username: Any) -> Iterator[Fault]:
 
 
 def _username_faults(document: Document, username: str) -> list[Fault]:
-    """A client can send back the username that it read, in any case; it can't change it."""
+    """Find a username that differs from the path's: a client may repeat it but not change it."""
     if "username" not in document:
         return []
     value = document["username"]
@@ -176,13 +179,13 @@ def _unknown(name: str) -> Fault:
 
 
 def _faults(document: Document) -> Iterator[Fault]:
-    """Of all but the username."""
+    """Find the faults of all members but the username."""
     for name, value in document.items():
         if name not in WRITABLE:
             yield _unknown(name)
         elif (
             not _is_member[name](value)
-            or (name == "attributes" and not _is_short(value))
+            or (name == "attributes" and not _is_small(value))
             or (name in TEXTS and not _is_visible(value))
         ):
             yield Fault(_pointer(name), f"must be {WRITABLE[name]['description']}")
@@ -199,13 +202,13 @@ def _attribute_name_faults(names: Iterable[str]) -> Iterator[Fault]:
 
 def _attribute_value_faults(attributes: Document) -> Iterator[Fault]:
     for name, value in attributes.items():
-        if not _is_attribute_value(value) or not _is_kept_exactly(value):
+        if not _is_attribute_value(value) or not _is_representable(value):
             yield Fault(_pointer("attributes", name), f"must be {ATTRIBUTE_VALUE}")
 
 
 def _is_visible(text: str) -> bool:
-    """Whether any character of it shows."""
-    import unicodedata  # noqa: PLC0415 a megabyte that a start has no use for
+    """Return whether a text has a visible character."""
+    import unicodedata  # noqa: PLC0415 a megabyte that a cold start doesn't need
 
     return any(
         character not in INVISIBLE and unicodedata.category(character) not in INVISIBLE_CATEGORIES
@@ -213,13 +216,13 @@ def _is_visible(text: str) -> bool:
     )
 
 
-def _is_short(attributes: Document) -> bool:
+def _is_small(attributes: Document) -> bool:
     text = json.dumps(attributes, ensure_ascii=False, separators=(",", ":"))
     return len(text.encode()) <= ATTRIBUTES_MAX_BYTES
 
 
-def _is_kept_exactly(value: Any) -> bool:
-    """JSON's numbers have no limits; what clients read and write them with has."""
+def _is_representable(value: Any) -> bool:
+    """Return whether clients can represent a number: JSON's numbers have no limits, theirs do."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, int):
@@ -231,5 +234,5 @@ def _is_kept_exactly(value: Any) -> bool:
 
 
 def _pointer(*path: str) -> str:
-    """RFC 6901."""
+    """Return a JSON Pointer (RFC 6901)."""
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)

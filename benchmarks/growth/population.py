@@ -1,20 +1,28 @@
-"""Tables with many users."""
+"""Tables with many users, and a client that counts what it asks of DynamoDB."""
 
 import os
+import threading
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import boto3
 
-from backend.users.dynamodb import items
-from backend.users.dynamodb.repository import DynamoDBUserRepository
-from backend.users.dynamodb.table import Table
-from backend.users.models import User
-from benchmarks.growth.meter import Meter
-from tests.dynamodb_local import create_table
+from benchmarks.project import (
+    Client,
+    Deadline,
+    Document,
+    DynamoDBUserRepository,
+    Observe,
+    Request,
+    Table,
+    User,
+    create_table,
+    items,
+)
 from tooling.progress import step
 
 if TYPE_CHECKING:
@@ -22,11 +30,63 @@ if TYPE_CHECKING:
 
 COUNTS: Final = (1_000, 10_000, 100_000)
 RARE: Final = 500  # one in so many is suspended
+_WRITE: Final = "TransactWriteItems"
+
+
+class Cost(NamedTuple):
+    """What was asked. reads: units, as DynamoDB says; writes: what transactions held."""
+
+    requests: Counter[str]
+    reads: float
+    writes: Sequence[dict[str, Any]]
+
+    def shown(self) -> str:
+        """Return the requests, in words."""
+        return ", ".join(f"{count} {name}" for name, count in sorted(self.requests.items()))
+
+
+class Meter(Client):
+    """A client that adds up the cost of what it asks until reset() is called."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint, "us-east-1", attempt_seconds=60)
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again."""
+        self.cost = Cost(Counter(), 0, [])
+
+    def call_all[T](
+        self, requests: Sequence[Request[T]], deadline: Deadline, observe: Observe
+    ) -> list[T]:
+        """See Client."""
+        return super().call_all([self._metered(r) for r in requests], deadline, observe)
+
+    def _metered[T](self, request: Request[T]) -> Request[T]:
+        if request.operation == _WRITE:
+            self._add(_WRITE, 0, request.document["TransactItems"])
+            return request
+
+        def read(document: Document) -> T:
+            consumed = document["ConsumedCapacity"]
+            each = consumed if isinstance(consumed, list) else [consumed]
+            self._add(request.operation, sum(one["CapacityUnits"] for one in each), [])
+            return request.read(document)
+
+        document = {**request.document, "ReturnConsumedCapacity": "TOTAL"}
+        return request._replace(document=document, read=read)
+
+    def _add(self, name: str, reads: float, writes: Sequence[dict[str, Any]]) -> None:
+        with self._lock:  # a walk has a writer beside it
+            before = self.cost
+            requests = before.requests + Counter([name])
+            self.cost = Cost(requests, before.reads + reads, [*before.writes, *writes])
 
 
 @contextmanager
 def populated(count: int) -> Iterator[tuple[Meter, DynamoDBUserRepository]]:
-    """A client of its own, and so many users in a table of their own."""
+    """Yield a table of its own with so many users, and the client that it is reached with."""
     sdk = boto3.client("dynamodb")
     name = f"users-{uuid.uuid4()}"
     create_table(sdk, name)
@@ -40,7 +100,7 @@ def populated(count: int) -> Iterator[tuple[Meter, DynamoDBUserRepository]]:
 
 
 def user(name: str, status: str = "active") -> User:
-    """As all of them are, of some 220 bytes."""
+    """Make a user of some 225 bytes."""
     members = {
         "email": f"{name}@example.com",
         "status": status,
@@ -52,7 +112,7 @@ def user(name: str, status: str = "active") -> User:
 
 
 def username(number: int) -> str:
-    """Of each of the users, from 0."""
+    """Return the username of each of the users, from 0."""
     return f"user{number:07}"
 
 

@@ -1,16 +1,13 @@
-"""The calls that are measured: the events that API Gateway would send, and who may answer how."""
+"""The measured calls: the events that API Gateway would send."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from localcloud.events import event
-
-type Event = dict[str, Any]
-type Answer = Mapping[str, Any]
+from benchmarks.project import event
 
 PAGE_SIZE: Final = 25
-# So that there is a page after the first.
-USERS: Final = PAGE_SIZE + 5
+# There is a page after the first.
+_USERS: Final = PAGE_SIZE + 5
 _SUBJECT: Final = "4f1c9a7e-0000-4000-8000-3b2a1d0c9e8f"
 _HEADERS: Final = {
     "accept": "application/json",
@@ -37,17 +34,25 @@ JANE: Final = {
     "zoneinfo": "Europe/Berlin",
     "country": "DE",
 }
+# All after her, sorted by username.
+OTHERS: Final = tuple(
+    {**JANE, "username": f"john.doe.{number:02}", "email": f"John.Doe.{number:02}@example.com"}
+    for number in range(_USERS - 1)
+)
 PATCH: Final = {"display_name": "Jane D. Doe"}
 
 
 class Call(NamedTuple):
-    """A call of the API. name: of the kind; DynamoDB's answers are kept by it."""
+    """A call of the API. name: its kind, under which DynamoDB's responses are recorded."""
 
     name: str
-    event: Event
+    event: dict[str, Any]
 
 
-def _call(name: str, event: Event, scope: str) -> Call:
+def _call(
+    name: str, method: str, path: str, *, scope: str, body: object = None, query: str = ""
+) -> Call:
+    request = event(method, path, body, query=query, headers=_HEADERS)
     claims = {
         "sub": _SUBJECT,
         "client_id": _SUBJECT,
@@ -56,44 +61,32 @@ def _call(name: str, event: Event, scope: str) -> Call:
         "token_use": "access",
         "version": "2",
     }
-    event["requestContext"]["authorizer"] = {"jwt": {"claims": claims, "scopes": [scope]}}
-    if event["requestContext"]["routeKey"].endswith("{username}"):
-        event["pathParameters"] = {"username": event["rawPath"].rpartition("/")[2]}
-    if query := event["rawQueryString"]:
-        event["queryStringParameters"] = dict(pair.split("=") for pair in query.split("&"))
-    return Call(name, event)
+    request["requestContext"]["authorizer"] = {"jwt": {"claims": claims, "scopes": [scope]}}
+    if query:
+        request["queryStringParameters"] = dict(pair.split("=") for pair in query.split("&"))
+    return Call(name, request)
 
 
 def create(user: Mapping[str, str]) -> Call:
-    """The creation of a user."""
-    return _call("create", event("POST", "/users", user, headers=_HEADERS), "users/write")
+    """Create a user."""
+    return _call("create", "POST", "/users", scope="users/write", body=user)
 
 
 def get(username: str = JANE["username"]) -> Call:
-    """A read of a user."""
-    path = f"/users/{username}"
-    return _call("get", event("GET", path, headers=_HEADERS), "users/read")
+    """Read a user."""
+    return _call("get", "GET", f"/users/{username}", scope="users/read")
 
 
 def patch(username: str = JANE["username"]) -> Call:
-    """A change of one of a user's members."""
-    # As plain JSON: frameworks refuse merge patches, or want them spelt out.
-    path = f"/users/{username}"
-    return _call("patch", event("PATCH", path, PATCH, headers=_HEADERS), "users/write")
+    """Change one of a user's members."""
+    # As plain JSON: frameworks refuse merge patches, or need extra code for them.
+    return _call("patch", "PATCH", f"/users/{username}", scope="users/write", body=PATCH)
 
 
 def page(prefix: str = "") -> Call:
-    """The first page of the list, or of those whose usernames begin so."""
+    """List the first page of all users, or of those with this prefix."""
     query = f"limit={PAGE_SIZE}" + (f"&username_prefix={prefix}" if prefix else "")
-    return _call("list", event("GET", "/users", query=query, headers=_HEADERS), "users/read")
-
-
-def others() -> list[dict[str, str]]:
-    """Those beside Jane, sorted by username, all after her."""
-    return [
-        {**JANE, "username": f"john.doe.{number:02}", "email": f"John.Doe.{number:02}@example.com"}
-        for number in range(USERS - 1)
-    ]
+    return _call("list", "GET", "/users", scope="users/read", query=query)
 
 
 MEASURED: Final = {"get": get(), "create": create(JANE), "patch": patch(), "list": page()}

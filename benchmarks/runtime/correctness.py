@@ -1,6 +1,6 @@
-"""Whether a subject works: it creates, reads, changes and lists users of a real engine.
+"""Proves that a subject works: it creates, reads, changes and lists users of a real engine.
 
-What the engine answers meanwhile is what the measurements give again.
+What the engine responds meanwhile is recorded, and replayed when the subject is measured.
 """
 
 import json
@@ -8,47 +8,44 @@ from typing import Any, Final
 
 from benchmarks.runtime import calls
 from benchmarks.runtime.function import Function
-from benchmarks.runtime.runtime_api import Result
+from benchmarks.runtime.subjects import Subject
 from tooling.progress import Failure
 
 _OK: Final = range(200, 300)
 _REFUSED: Final = range(400, 500)
 
 
-def prove(function: Function, names: tuple[str, ...], title: str) -> None:
-    """Raises Failure when an answer isn't right."""
+def prove(function: Function, subject: Subject) -> None:
+    """Make each call.
 
-    def answer(call: calls.Call, expected: range = _OK, scene: str | None = None) -> Any:
-        result = function.invoke(call, scene)
-        status = result.answer["statusCode"]
-        if status not in expected:
-            raise Failure(f"{title}: {call.name} answered {status}: {result.answer.get('body')}")
-        return json.loads(result.answer["body"])
+    Raises:
+        Failure: A response is wrong.
+    """
+    title = subject.title
 
-    def expect(what: str, document: dict[str, Any], **members: str) -> None:
+    def respond(call: calls.Call, expected: range = _OK, scene: str | None = None) -> Any:
+        response = function.invoke(call, scene).response
+        if response["statusCode"] not in expected:
+            raise Failure(f"{title}: the response to {call.name} was {response}")
+        return json.loads(response["body"])
+
+    def expect(what: str, document: dict[str, Any], members: dict[str, str]) -> None:
         wrong = {name for name, value in members.items() if document.get(name) != value}
         if wrong:
             raise Failure(f"{title}: {what} has {', '.join(sorted(wrong))} wrong: {document}")
 
-    others = calls.others()
-    for user in others:
-        answer(calls.create(user))
-    # Last, because what was last recorded is given again.
-    expect("what create says", answer(calls.create(calls.JANE)), **calls.JANE)
-    answer(calls.create(calls.JANE), _REFUSED, "a user twice")
-    expect("what get says", answer(calls.get()), **calls.JANE)
+    for user in calls.OTHERS:
+        respond(calls.create(user))
+    # Last, because what was last recorded is replayed.
+    expect("the response to create", respond(calls.create(calls.JANE)), calls.JANE)
+    respond(calls.create(calls.JANE), _REFUSED, "a user twice")
+    expect("the response to get", respond(calls.get()), calls.JANE)
     patched = {**calls.JANE, **calls.PATCH}
-    expect("what patch says", answer(calls.patch()), **patched)
-    expect("what get says after a patch", answer(calls.get()), **patched)
-    if "list" in names:
-        users = answer(calls.page())["users"]
-        for said, kept in zip(users, [patched, *others], strict=False):
-            expect("a list", said, **kept)
+    expect("the response to patch", respond(calls.patch()), patched)
+    expect("the response to get after a patch", respond(calls.get()), patched)
+    if "list" in subject.calls:
+        users = respond(calls.page())["users"]
+        for listed, kept in zip(users, [patched, *calls.OTHERS], strict=False):
+            expect("a list", listed, kept)
         if len(users) != calls.PAGE_SIZE:
             raise Failure(f"{title}: a page has {len(users)} users, not {calls.PAGE_SIZE}.")
-
-
-def check(result: Result, title: str) -> None:
-    """Raises Failure unless a measured answer was a success."""
-    if result.answer["statusCode"] not in _OK:
-        raise Failure(f"{title}: a measured call answered {result.answer}")

@@ -3,27 +3,29 @@
 They repeat within 1 %, whatever else the machine does.
 """
 
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Final
 
-from benchmarks.runtime.calls import MEASURED
-from benchmarks.runtime.correctness import check
-from benchmarks.runtime.function import Function
-from tooling.progress import Failure
+from benchmarks.runtime.function import Function, Place, Prepared, running
+from tooling.progress import Failure, say
 
-# Between the function's wish for an event and its wait for it.
+# Between the function's request for an event and its wait for it.
 _SETTLING_SECONDS: Final = 0.1
-INIT_TIMEOUT: Final = 600
+_REQUESTS: Final = 25  # counted of each call
+
+type Counts = Mapping[str, float]
 
 
 def require_valgrind() -> None:
-    """Raises Failure, with how to get it, when it's missing."""
+    """Raise Failure, with how to get it, if valgrind is missing."""
     if shutil.which("valgrind") is None:
         raise Failure(
             "valgrind is missing, which counts instructions: install it (Debian, Ubuntu: "
@@ -31,64 +33,62 @@ def require_valgrind() -> None:
         )
 
 
-class Callgrind:
-    """Counts in a process that was started with `wrapper`."""
+def count(place: Place, ready: Sequence[Prepared], calls: Sequence[str]) -> Mapping[str, Counts]:
+    """Return each subject's instructions of init, the first request, and a warm call of each kind.
 
-    def __init__(self, folder: Path) -> None:
-        self._profile = folder / "callgrind.out"
-        # Of its own, and short: the name of a pipe.
-        self._pipes = Path(tempfile.mkdtemp(prefix="vgdb-"))
-        self._dumps = 0
-        self.wrapper: Sequence[str] = (
-            "valgrind",
-            "--tool=callgrind",
-            "--quiet",
-            f"--callgrind-out-file={self._profile}",
-            f"--vgdb-prefix={self._pipes / 'v'}",
-        )
-
-    def take(self, function: Function) -> int:
-        """The instructions since the last time, or since the start."""
-        time.sleep(_SETTLING_SECONDS)
-        self._dumps += 1
-        command = ["vgdb", f"--vgdb-prefix={self._pipes / 'v'}", f"--pid={function.pid}", "dump"]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        dump = self._profile.with_name(f"{self._profile.name}.{self._dumps}")
-        if done.returncode or not dump.exists():
-            raise Failure("valgrind did not say its count.", done.stdout + done.stderr)
-        return total(dump.read_text())
-
-    def close(self) -> None:
-        """Remove what it left elsewhere."""
-        shutil.rmtree(self._pipes)
+    Raises:
+        Failure: A call failed, or valgrind did.
+    """
+    counts = {}
+    # Counts don't depend on what else runs, so as many run at once as there are processors.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = {pool.submit(_counted, place, one, calls): one.subject for one in ready}
+        for job in as_completed(jobs):
+            counts[jobs[job].name] = job.result()
+            say(f"  {jobs[job].title}: instructions counted, {len(counts)} of {len(ready)}")
+    return counts
 
 
 def total(dump: str) -> int:
-    """The instructions that a dump of callgrind's has."""
+    """Return the instructions that a dump of callgrind's holds."""
     [found] = re.findall(r"^totals: (\d+)$", dump, re.MULTILINE)
     return int(found)
 
 
-def count(
-    function: Function,
-    take: Callable[[Function], int],
-    names: Sequence[str],
-    requests: int,
-    title: str,
-) -> dict[str, float]:
-    """Instructions of init, of the first request, and of each call once it is warm.
+def _counted(place: Place, one: Prepared, calls: Sequence[str]) -> Counts:
+    # A short name, because it is a pipe's, too.
+    with tempfile.TemporaryDirectory(prefix="vgdb-") as name:
+        profile, pipes = Path(name) / "callgrind.out", f"--vgdb-prefix={name}/v"
+        wrapper = ["valgrind", "--tool=callgrind", "--quiet", pipes]
+        wrapper += [f"--callgrind-out-file={profile}"]
+        dumps = 0
+        with running(place, one, wrapper=wrapper) as function:
 
-    requests: of each call; as many come before, so that what is made on first use is made: for a
-    list also the connections, of which another one costs as much as dozens of requests.
-    """
-    counts: dict[str, float] = {"init": take(function)}
-    check(function.invoke(MEASURED["get"]), title)
-    counts["first"] = take(function)
+            def take() -> int:
+                """Return the instructions since the last time, or since the start."""
+                nonlocal dumps
+                time.sleep(_SETTLING_SECONDS)
+                dumps += 1
+                command = ["vgdb", pipes, f"--pid={function.pid}", "dump"]
+                done = subprocess.run(command, check=False, capture_output=True, text=True)
+                dump = profile.with_name(f"{profile.name}.{dumps}")
+                if done.returncode or not dump.exists():
+                    raise Failure("valgrind did not write its count.", done.stdout + done.stderr)
+                return total(dump.read_text())
+
+            return _phases(function, take, [name for name in calls if name in one.subject.calls])
+
+
+def _phases(function: Function, take: Callable[[], int], names: Sequence[str]) -> Counts:
+    counts: dict[str, float] = {"init": take()}
+    function.measured("get")
+    counts["first"] = take()
     for name in names:
-        for _ in range(requests):
-            check(function.invoke(MEASURED[name]), title)
-        take(function)
-        for _ in range(requests):
-            check(function.invoke(MEASURED[name]), title)
-        counts[name] = take(function) / requests
+        # What is made on first use, such as a list's connections, is no warm call's.
+        for _ in range(_REQUESTS):
+            function.measured(name)
+        take()
+        for _ in range(_REQUESTS):
+            function.measured(name)
+        counts[name] = take() / _REQUESTS
     return counts

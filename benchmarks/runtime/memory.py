@@ -1,17 +1,16 @@
-"""Whether this project's function keeps its size, however many requests it answers."""
+"""Whether this project's function keeps its size, however many requests it serves."""
 
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from benchmarks.runtime.calls import JANE, Call, create, get, page, patch
-from benchmarks.runtime.function import Place, running
+from benchmarks.runtime.function import Place, Prepared, running
 from benchmarks.runtime.times import REQUESTS, resident
-from benchmarks.runtime.workbench import Prepared, told
 from tooling.progress import Failure, step
 
 LATER: Final = 10 * REQUESTS
-# What threads and allocators need by chance; 50 bytes that each request leaves behind are more.
-TOLERANCE: Final = 0.02
+# Threads and allocators need this by chance; 50 bytes that each request leaves behind are more.
+_TOLERANCE: Final = 0.02
 
 
 class Sizes(NamedTuple):
@@ -22,8 +21,8 @@ class Sizes(NamedTuple):
 
     @property
     def has_grown(self) -> bool:
-        """By more than what is tolerated."""
-        return self.later > self.settled * (1 + TOLERANCE)
+        """Whether it grew by more than what is tolerated."""
+        return self.later > self.settled * (1 + _TOLERANCE)
 
     def __str__(self) -> str:
         return (
@@ -31,27 +30,24 @@ class Sizes(NamedTuple):
         )
 
 
-def measure(where: Place, one: Prepared) -> Sizes:
-    """Of a subject that starts for it, with calls of each kind, each about another user."""
+def measure(place: Place, one: Prepared) -> Sizes:
+    """Start the subject, and make calls of each kind, each about another user."""
     sizes = {}
-    with (
-        step(f"{one.subject.title}: memory, {LATER:,} requests"),
-        told(one.subject),
-        running(where, one.asset.root, one.recording, table=one.subject.name) as function,
-    ):
+    title = one.subject.title
+    with step(f"{title}: memory, {LATER:,} requests"), running(place, one) as function:
         for number in range(LATER):
             call, expected = _request(number)
-            status = function.invoke(call).answer["statusCode"]
+            status = function.invoke(call).response["statusCode"]
             if status != expected:
-                raise Failure(f"{one.subject.title}: {call.name} answered {status}.")
+                raise Failure(f"{title}: the response to {call.name} was {status}.")
             if number + 1 in {REQUESTS, LATER}:
                 sizes[number + 1] = resident(function.pid)
     return Sizes(sizes[REQUESTS], sizes[LATER])
 
 
 def _request(number: int) -> tuple[Call, HTTPStatus]:
-    """Of ten five read, one each lists, changes, creates, and two are refused."""
-    # What is kept by a user's name, email or page is seen to grow, too.
+    """Of ten requests five read, one each lists, changes and creates, and two are refused."""
+    # If something is kept for each username, email or page, it grows, too.
     user = {**JANE, "username": f"jane.{number}", "email": f"jane.{number}@example.com"}
     match number % 10:
         case 0:

@@ -1,15 +1,15 @@
-"""Whether this project's function has become slower, in instructions for one of the floor's.
+"""Whether this project's function has become slower, in instructions relative to the floor's.
 
-The committed ratios are in benchmarks/ratios.json; ./scripts/benchmark writes them.
+benchmarks/ratios.json holds the committed ratios; ./scripts/benchmark writes them.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Final
 
-from tooling.install import ROOT
+from benchmarks.runtime.subjects import FOLDER
 
-_FILE: Final = ROOT / "benchmarks" / "ratios.json"
+_FILE: Final = FOLDER / "ratios.json"
 PHASES: Final = ("init", "get", "create")
 _TOLERANCE: Final = 0.03
 
@@ -17,23 +17,23 @@ type Ratios = Mapping[str, float]
 
 
 def ratios(ours: Mapping[str, float], floor: Mapping[str, float]) -> Ratios:
-    """Of what both were counted at."""
+    """Return ours to the floor's, of each phase."""
     return {phase: round(ours[phase] / floor[phase], 4) for phase in PHASES}
 
 
 def read() -> Ratios:
-    """The committed ones."""
+    """Return the committed ratios."""
     content: Ratios = json.loads(_FILE.read_text())
     return content
 
 
 def write(measured: Ratios) -> None:
-    """Make them the committed ones, once they are committed."""
+    """Replace the committed ratios."""
     _FILE.write_text(json.dumps(measured, indent=2) + "\n")
 
 
 def compared(measured: Ratios, committed: Ratios) -> tuple[str, bool]:
-    """What has become of each ratio, and whether one is worse than is tolerated."""
+    """Describe how each ratio changed, and return whether one is worse than is tolerated."""
     parts, is_worse = [], False
     for phase in PHASES:
         change = measured[phase] / committed[phase] - 1

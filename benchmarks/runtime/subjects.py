@@ -1,37 +1,25 @@
 """The functions that are compared, each as the folder that Lambda would have at /var/task."""
 
-import importlib.metadata
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from backend.api.asset import ASSET
-from backend.functions.bundling import HOST, build
-from tooling.install import LOCAL, ROOT, install_group
+from benchmarks import project
+from tooling.install import LOCAL, install_group
 from tooling.progress import Failure
 
-_PEERS: Final = ROOT / "benchmarks" / "peers"
+FOLDER: Final = Path(__file__).parents[1]
+_PEERS: Final = FOLDER / "peers"
 _SITE_PACKAGES: Final = Path("lib", "python{}.{}".format(*sys.version_info), "site-packages")
 _TASK_ROOT: Final = Path("/var/task")
-_NAMED: Final = frozenset(
-    {
-        "aws-lambda-powertools",
-        "awslambdaric",
-        "boto3",
-        "botocore",
-        "fastapi",
-        "mangum",
-        "pydantic",
-        "pydynox",
-    }
-)
 # What the CDK CLI gives every file of a folder that it zips (cdk-assets, zipDirectory).
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -40,9 +28,14 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 class Subject:
     """A function to measure.
 
-    peer: its folder in benchmarks/peers; None for this project's own function.
-    is_compiled: whether its bytecode stays valid; that of assets as they are usually deployed
-        does not, because the CDK CLI resets the files' times in the archive.
+    Attributes:
+        name: Its own, also of its table.
+        title: What tables call it.
+        peer: Its folder in benchmarks/peers, and its group of packages; None for this project's.
+        is_compiled: Whether its bytecode is valid on Lambda. That of assets as usually deployed
+            isn't, because the CDK CLI resets the files' times in the archive.
+        calls: Those that it has.
+        handler: As Lambda names it.
     """
 
     name: str
@@ -50,30 +43,29 @@ class Subject:
     peer: str | None
     is_compiled: bool = True
     calls: tuple[str, ...] = ("get", "create", "patch", "list")
+    handler: str = "lambda_function.handler"
 
 
-OURS: Final = Subject("ours", "this project", None)
+OURS: Final = Subject("ours", "this project", None, handler=project.HANDLER)
 FLOOR: Final = Subject("floor", "F: botocore by hand", "floor")
-_GET_CREATE_PATCH: Final = ("get", "create", "patch")
-_PEER_SUBJECTS: Final = (
+_COMPILED: Final = (
     Subject("ordinary", "Powertools + pydantic + boto3", "ordinary"),
     Subject("cookbook", "the cookbook's shape", "cookbook"),
-    Subject("reference", "the reference's shape", "reference", calls=_GET_CREATE_PATCH),
+    Subject("reference", "the reference's shape", "reference", calls=("get", "create", "patch")),
     Subject("fastapi", "FastAPI + Mangum + boto3", "fastapi"),
 )
-USUAL: Final = "-usual"
 SUBJECTS: Final = (
     OURS,
     FLOOR,
-    *_PEER_SUBJECTS,
+    *_COMPILED,
     *(
         replace(
             peer,
-            name=f"{peer.name}{USUAL}",
+            name=f"{peer.name}-usual",
             title=f"{peer.title}, as usually deployed",
             is_compiled=False,
         )
-        for peer in _PEER_SUBJECTS
+        for peer in _COMPILED
     ),
 )
 
@@ -88,50 +80,54 @@ class Asset(NamedTuple):
 
 
 def lambda_python() -> Path:
-    """The interpreter of an environment that holds awslambdaric and nothing else, as Lambda's."""
+    """Return the interpreter of an environment that holds awslambdaric only, as Lambda's does."""
     _require_compiled_library()
-    environment = install_group("benchmark")
+    environment = install_group("lambda", FOLDER)
     _compile(packages := environment / _SITE_PACKAGES, "checked-hash", deployed_to=packages)
     return environment / "bin" / "python"
 
 
 def make(subject: Subject, folder: Path, root_certificate: str) -> Asset:
-    """The subject's asset, unpacked below the folder.
+    """Unpack the subject's asset below the folder.
 
-    root_certificate: added to every file of certificate authorities that the asset has, so that
-    each subject trusts the stub of DynamoDB, and reads as many authorities as it would.
+    Args:
+        subject: Whose asset it is.
+        folder: Where its own is made.
+        root_certificate: Added to each file of certificate authorities that the asset has, so
+            that a client reads as many authorities as it would on Lambda.
     """
-    # What the CDK CLI gets of ours is an archive already, and it uploads those as they are.
-    archive = _pack_peer(subject, folder) if subject.peer else build(ASSET, HOST).path
+    # The CDK CLI uploads ours as it is: it is an archive already.
+    archive = _pack(subject, subject.peer, folder) if subject.peer else project.build_archive()
     root = folder / subject.name
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(root)  # the files' times are now
         sizes = [(Path(entry.filename), entry.file_size) for entry in opened.infolist()]
     parts: dict[str, int] = {}
     for path, size in sizes:
-        parts[_part(path)] = parts.get(_part(path), 0) + size
+        is_own = len(path.parts) == 1 or path.parts[0] in {"__pycache__", "backend"}
+        part = "own code, and single modules" if is_own else path.parts[0]
+        parts[part] = parts.get(part, 0) + size
     for bundle in root.rglob("*.pem"):
         bundle.write_text(bundle.read_text() + root_certificate)
     return Asset(root, archive.stat().st_size, sum(size for _, size in sizes), parts)
 
 
-def versions() -> dict[str, str]:
-    """Of the packages that make the difference, as the subjects have them."""
-    found = {}
-    for group in ("benchmark", *(f"peer-{peer.peer}" for peer in (FLOOR, *_PEER_SUBJECTS))):
-        path = [str(install_group(group) / _SITE_PACKAGES)]
-        for distribution in importlib.metadata.distributions(path=path):
-            if distribution.name in _NAMED:
-                found[distribution.name] = distribution.version
-    return dict(sorted(found.items()))
+def versions() -> str:
+    """Return the versions of the packages that benchmarks/pyproject.toml names."""
+    packages = tomllib.loads((FOLDER / "uv.lock").read_text())["package"]
+    named = (FOLDER / "pyproject.toml").read_text()
+    return ", ".join(
+        f"{package['name']} {package['version']}"
+        for package in packages
+        if f'"{package["name"]}>' in named
+    )
 
 
-def _pack_peer(subject: Subject, folder: Path) -> Path:
-    environment = install_group(f"peer-{subject.peer}")
+def _pack(subject: Subject, peer: str, folder: Path) -> Path:
     files = folder / f"{subject.name}-files"
     ignored = shutil.ignore_patterns("__pycache__", "_virtualenv*")
-    shutil.copytree(environment / _SITE_PACKAGES, files, ignore=ignored)
-    shutil.copytree(_PEERS / str(subject.peer), files, ignore=ignored, dirs_exist_ok=True)
+    shutil.copytree(install_group(peer, FOLDER) / _SITE_PACKAGES, files, ignore=ignored)
+    shutil.copytree(_PEERS / peer, files, ignore=ignored, dirs_exist_ok=True)
     # pip compiles what it installs, checked against the source's time.
     _compile(files, "unchecked-hash" if subject.is_compiled else "timestamp")
     archive = folder / f"{subject.name}.zip"
@@ -151,10 +147,9 @@ def _compile(folder: Path, mode: str, *, deployed_to: Path = _TASK_ROOT) -> None
 
 
 def _require_compiled_library() -> None:
-    """Bytecode of Python's own modules: without it each start would compile them again."""
+    """Require bytecode of Python's own modules: without it each start would compile them again."""
     library = Path(sysconfig.get_path("stdlib"))
-    witness = Path(importlib.util.cache_from_source(str(library / "http" / "client.py")))
-    if witness.exists():
+    if Path(importlib.util.cache_from_source(str(library / "http" / "client.py"))).exists():
         return
     if not library.is_relative_to(LOCAL):  # nothing is written outside of the checkout
         raise Failure(
@@ -162,11 +157,3 @@ def _require_compiled_library() -> None:
             f"{sys.executable} -m compileall -q {library} as their owner, and start again."
         )
     _compile(library, "checked-hash", deployed_to=library)
-
-
-def _part(path: Path) -> str:
-    """Whose a file is: a package's, or the function's own."""
-    top = path.parts[0]
-    if len(path.parts) == 1 or top in {"__pycache__", "pages"}:
-        return "pages" if top == "pages" else "own code, and single modules"
-    return top

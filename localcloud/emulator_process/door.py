@@ -1,17 +1,17 @@
 """Decides, in the emulator's own process, who may reach what.
 
-The door is needed because the emulator obeys everybody, other users of this machine and pages in
-the developer's browser included, and because its address of the API is long:
+The emulator obeys everybody, other users of this machine and pages in the developer's browser
+included, and its address of the API is long. So this door judges each request:
 
 - A request that holds the key, a random session token that each start makes anew, is for the
   emulator. So is one with the session token of a role that a holder of the key has assumed.
 - A request that is signed as for AWS, or whose path begins with /_, is refused without the key.
-- Three kinds reach the emulator without the key, as they do on AWS: for an access token, for the
-  keys that verify one, which the API's authorizer fetches, and the response of a custom resource,
-  whose random path is its key.
+- Three kinds of requests reach the emulator without the key, as on AWS: for an access token; for
+  the keys that verify one, which the API's authorizer fetches; and the response of a custom
+  resource, whose random path is its key.
 - Every other request is for the API, whose paths begin at the root of the address.
-- A request that names another host is refused: a page could have had its own name lead here.
-- The door itself responds at /_door, with the number of its process.
+- A request that names another host is refused: a page could have made its own name lead here.
+- The door itself responds at /_door, with the id of its process.
 """
 
 import hmac
@@ -30,7 +30,7 @@ type App = Callable[[Scope, Any, Callable[[dict[str, Any]], Awaitable[None]]], A
 
 _TOKEN_KEYS = re.compile(r"/[\w-]+_[0-9A-Za-z]+/\.well-known/jwks\.json")
 _CUSTOM_RESOURCE = re.compile(r"/_ministack/cfn-response/[\w-]+")
-# All that these requests need: by others, the emulator would take them for another service's.
+# All that these requests need; others could make the emulator route them to another service.
 _PLAIN_HEADERS = frozenset({b"content-length", b"content-type", b"host", b"transfer-encoding"})
 _REFUSED = b"This is the local cloud's own door: pages in a browser and other hosts are refused.\n"
 _NO_KEY = (
@@ -40,14 +40,14 @@ _NO_KEY = (
 
 
 def behind_door(app: App, report: Report, *, port: str, api_id: str, key: str) -> App:
-    """Return the ASGI application `app` behind the door.
+    """Return an ASGI application that lets only some requests through to another one.
 
     Args:
-        app: the emulator.
-        report: is called with the API's responses.
-        port: where the door is.
-        api_id: the API that it leads to.
-        key: the session token that opens it.
+        app: The emulator.
+        report: Called for each response of the API.
+        port: The port that the door is on.
+        api_id: The API that requests without a key reach.
+        key: The session token that opens the door.
     """
 
     async def door(scope: Scope, receive: Any, send: Any) -> None:
@@ -137,9 +137,8 @@ def _plain(scope: Scope) -> Scope:
 
 
 def _is_from_browser(headers: dict[bytes, bytes]) -> bool:
-    # Any value counts: Chromium says "none", as if nobody but its user asked, when a page has it
-    # prefetch. Browsers before Sec-Fetch-*, like Safari until 16.3, say nothing in a GET but who
-    # they are.
+    # Any value of Sec-Fetch-Site counts: when a page makes Chromium prefetch, it sends "none", as
+    # for its user. Browsers without Sec-Fetch-*, like Safari until 16.3, are known by name only.
     return (
         b"origin" in headers
         or any(name.startswith(b"sec-fetch-") for name in headers)

@@ -1,9 +1,12 @@
-"""Runs the emulator behind its door, and keeps its data; runs in the emulator's own environment.
+"""Runs the emulator behind its door, in the emulator's own environment.
 
-What happens in it, it reports to its parent: on its standard output, a line of JSON for each event.
+Each request and each invocation is reported to the parent: a line of JSON on the standard output.
 
-It stops when it is told to, or when what started it is gone: its standard input is a pipe whose
-other end its parent holds, and which closes however the parent ends.
+The emulator stops when it is told to, or when its parent is gone: its standard input is a pipe
+whose other end the parent holds, and which closes however the parent ends.
+
+The emulator is pinned with a hash and has no interface for what is changed here: _replace() fails
+at the start when another version lacks a name.
 """
 
 import json
@@ -13,7 +16,6 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 import ministack.app  # type: ignore[import-not-found]  # is in the emulator's environment
@@ -21,36 +23,34 @@ from ministack.core import lambda_runtime  # type: ignore[import-not-found]
 from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
 from localcloud.emulator_process.door import Report, behind_door
-from localcloud.emulator_process.durability import durable
-from localcloud.emulator_process.state import replace
 
 _WAITING_EVENTS: Final = 1_000
 
 
 def main(api_id: str) -> None:
-    """Serve until the end; api_id is the API that the door leads to.
+    """Serve until told to stop.
 
     The key that opens the door comes in the environment, which no other user can read. As the
     session token there, it is also what the emulator gives to the functions that it runs.
+
+    Args:
+        api_id: The API that the door leads to.
     """
     key = os.environ["AWS_SESSION_TOKEN"]
     _make_credentials_unpredictable(key)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     report = _start_reporting()
     _report_invocations(report)
-    app = ministack.app.app
-    if ministack.app.PERSIST_STATE:
-        app = durable(app, Path(os.environ["STATE_DIR"]))
     ministack.app.app = behind_door(
-        app, report, port=os.environ["GATEWAY_PORT"], api_id=api_id, key=key
+        ministack.app.app, report, port=os.environ["GATEWAY_PORT"], api_id=api_id, key=key
     )
     ministack.app.main()
 
 
 def _make_credentials_unpredictable(key: str) -> None:
-    """Have nobody compute a function's credentials where IAM is enforced.
+    """Derive a function's credentials from the key, too, which nobody else knows.
 
-    There, the emulator derives them from the names of the function and its role.
+    The emulator derives them from the names of the function and its role, where IAM is enforced.
     """
     derive = lambda_runtime.execution_credentials
 
@@ -59,7 +59,7 @@ def _make_credentials_unpredictable(key: str) -> None:
         credentials: dict[str, str] = derive({**config, "FunctionArn": secret_name})
         return credentials
 
-    replace(lambda_runtime, "execution_credentials", value=derive_with_key)
+    _replace(lambda_runtime, "execution_credentials", value=derive_with_key)
 
 
 def _stop_with_parent() -> None:
@@ -87,9 +87,9 @@ def _start_reporting() -> Report:
 
 
 def _report_invocations(report: Report) -> None:
-    """Report what a function logged, and how it failed.
+    """Report what a function logged and how it failed, at the one place that has both.
 
-    From where the emulator has both: its log groups don't have the failure of a start.
+    The log groups lack the error of a function that fails to start.
     """
     invoke = lambda_svc._execute_function_dispatch
 
@@ -99,4 +99,9 @@ def _report_invocations(report: Report) -> None:
         report({"log": result.get("log", ""), "error": error})
         return result
 
-    replace(lambda_svc, "_execute_function_dispatch", value=reported)
+    _replace(lambda_svc, "_execute_function_dispatch", value=reported)
+
+
+def _replace(module: Any, name: str, *, value: object) -> None:
+    getattr(module, name)  # raises if this version has no such name
+    setattr(module, name, value)

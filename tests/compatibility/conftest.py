@@ -50,7 +50,7 @@ def written_now(present: Function, client: "DynamoDBClient") -> Written:
 
 @pytest.fixture
 def table(client: "DynamoDBClient", written_now: Written) -> Iterator[str]:
-    """The name of the table, which is empty. (written_now: it makes and deletes one itself.)"""
+    """Make an empty table, after written_now, which makes and deletes one itself."""
     with _table(client):
         yield TABLE_NAME
 

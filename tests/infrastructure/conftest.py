@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tooling.environment import CDK_SETTINGS
+from tooling.environment import TOOL_SETTINGS
 from tooling.install import LOCAL, NODE_FOLDER, ROOT
 
 # The CDK starts Node when it is imported: the checkout's, whatever else is on the PATH.
@@ -36,7 +36,7 @@ def environ() -> dict[str, str]:
         "UV_NO_CONFIG": "1",
         "UV_OFFLINE": "1",
         "AWS_EC2_METADATA_DISABLED": "true",
-        **CDK_SETTINGS,
+        **TOOL_SETTINGS,
     }
 
 

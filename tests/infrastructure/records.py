@@ -3,17 +3,22 @@
 from dataclasses import replace
 
 import constants
-from backend.monitoring.objectives import Operators
+from backend.environment import Environment
+from backend.monitoring.options import Operators
 
 
-def unfilled(record: constants.Environment) -> constants.Environment:
+def unfilled(record: Environment) -> Environment:
     """The record, for whichever account, with operators that nothing reaches if it has any."""
+    has_operators = record.monitoring.operators is not None
     return replace(
-        record,
+        with_operators(record, Operators(pages=(), tickets=())) if has_operators else record,
         target=None,
         pipeline_account=None,
-        operators=record.operators and Operators(pages=(), tickets=()),
     )
+
+
+def with_operators(record: Environment, operators: Operators) -> Environment:
+    return replace(record, monitoring=replace(record.monitoring, operators=operators))
 
 
 STAGING = unfilled(constants.STAGING)

@@ -1,6 +1,6 @@
-import dataclasses
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from backend.api.infrastructure import Domain
+from backend.api.options import APIOptions, Domain
 from backend.api.runtime import settings
 from backend.component import Backend
 from backend.functions.bundling import HOST, PYTHON_VERSION, Archive
@@ -288,7 +288,7 @@ def test_without_a_domain_the_default_address_is_open(template: Template) -> Non
 
 def test_a_domain_leads_to_the_api_and_its_default_address_does_not() -> None:
     domain = Domain(name="api.example.com", certificate_arn=CERTIFICATE)
-    environment = dataclasses.replace(LOCAL, domain=domain)
+    environment = replace(LOCAL, api=replace(LOCAL.api, domain=domain))
     template = Template.from_stack(Backend(cdk.Stack(), "Backend", environment=environment))
     [api] = template.find_resources(API)
     [name] = template.find_resources("AWS::ApiGatewayV2::DomainName")
@@ -314,6 +314,12 @@ def test_a_domain_leads_to_the_api_and_its_default_address_does_not() -> None:
     template.has_output("DomainTarget", {"Value": {"Fn::GetAtt": [name, "RegionalDomainName"]}})
 
 
+@pytest.mark.parametrize("share", [-0.01, 1.01])
+def test_a_share_of_requests_is_from_0_to_1(share: float) -> None:
+    with pytest.raises(ValueError, match="debug_share must be from 0 to 1"):
+        APIOptions(debug_share=share)
+
+
 def test_only_the_local_api_has_an_id_of_its_own(templates: Mapping[str, Template]) -> None:
     templates["local"].has_resource_properties(API, {"Tags": {"ms-custom-id": API_ID}})
     for name in ("sandbox", "staging", "production", "developer"):
@@ -337,7 +343,7 @@ def test_no_page_of_another_origin_may_call_the_api(template: Template) -> None:
 def test_pages_of_named_origins_may() -> None:
     stack = cdk.Stack()
     origins = ("https://app.example.com", "https://admin.example.com")
-    environment = dataclasses.replace(LOCAL, cors_origins=origins)
+    environment = replace(LOCAL, api=replace(LOCAL.api, cors_origins=origins))
     template = Template.from_stack(Backend(stack, "Backend", environment=environment))
     [api] = template.find_resources(API).values()
     cors = api["Properties"]["CorsConfiguration"]

@@ -101,6 +101,13 @@ def test_importing_does_nothing(tmp_path: Path, environ: dict[str, str]) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("module", ["constants", "operations.restore"])
+def test_a_record_is_read_without_the_cdk(module: str, environ: dict[str, str]) -> None:
+    """It takes a second and more to import, and starts Node."""
+    code = f"import sys, {module}; sys.exit('aws_cdk' in sys.modules or 'jsii' in sys.modules)"
+    subprocess.run([str(PYTHON), "-c", code], check=True, env=environ, cwd=ROOT)
+
+
 def _set_context(monkeypatch: pytest.MonkeyPatch, context: dict[str, Any]) -> None:
     # The CLI passes its context by the environment, which Node reads when it starts.
     monkeypatch.setattr(cdk, "App", functools.partial(cdk.App, context=context))

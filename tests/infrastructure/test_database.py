@@ -7,6 +7,7 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from backend.component import Backend
+from backend.environment import Target
 from backend.users.dynamodb.layout import STATUS_INDEX, STATUS_INDEX_PK, TIME_TO_LIVE
 from tests.infrastructure.records import PRODUCTION
 
@@ -186,8 +187,8 @@ def test_nobody_deletes_backups_before_their_time(templates: Mapping[str, Templa
 
 
 def test_the_key_is_the_records_and_the_function_may_use_it(context: dict[str, Any]) -> None:
-    target = cdk.Environment(account="111111111111", region="eu-west-1")
-    template = _template(context, encryption_key=KEY, target=target)
+    target = Target(account="111111111111", region="eu-west-1")
+    template = _template(context, target, encryption_key=KEY)
     [table] = template.find_resources(TABLE).values()
     assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
     [replica] = table["Properties"]["Replicas"]
@@ -259,8 +260,9 @@ def test_an_adoption_takes_no_permission_from_the_version_before_it(
     assert sorted(gone) == sorted([POLICY, ROLE] + [TABLE] * (before is None))
 
 
-def _template(context: dict[str, Any], **changes: Any) -> Template:
-    environment = replace(PRODUCTION, **changes)
+def _template(context: dict[str, Any], target: Target | None = None, **changes: Any) -> Template:
+    database = replace(PRODUCTION.database, **changes)
+    environment = replace(PRODUCTION, target=target, database=database)
     return Template.from_stack(Backend(cdk.App(context=context), "Stack", environment=environment))
 
 

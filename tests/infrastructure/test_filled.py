@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aws_cdk as cdk
 import pytest
 
 import app
 import constants
 import toolchain
-from backend.monitoring.objectives import Operators
+from backend.environment import Environment, Target
+from backend.monitoring.options import Operators
 from tests.infrastructure.conftest import Synthesize
-from tests.infrastructure.records import PRODUCTION, STAGING
+from tests.infrastructure.records import PRODUCTION, STAGING, with_operators
 from tests.infrastructure.scanning import (
     ALWAYS,
     IN_PRODUCTION,
@@ -34,19 +34,19 @@ SOURCE = {
     "SOURCE_REPOSITORY": "acme/users",
     "SOURCE_CONNECTION_ARN": (f"arn:aws:codeconnections:us-east-1:{PIPELINE_ACCOUNT}:connection/1"),
 }
-HEARD = replace(
+HEARD = with_operators(
     PRODUCTION,
-    operators=Operators(
+    Operators(
         pages=("pages@example.com", "https://pages.example.com/sns"),
         tickets=("tickets@example.com",),
     ),
 )
 
 
-def elsewhere(record: constants.Environment, account: str, region: str) -> constants.Environment:
+def elsewhere(record: Environment, account: str, region: str) -> Environment:
     return replace(
         record,
-        target=cdk.Environment(account=account, region=region),
+        target=Target(account=account, region=region),
         pipeline_account=PIPELINE_ACCOUNT,
     )
 
@@ -66,7 +66,7 @@ WAYS: dict[str, dict[str, Any]] = {
     },
     "three accounts": {
         **SOURCE,
-        "TOOLCHAIN_TARGET": cdk.Environment(account=PIPELINE_ACCOUNT, region="us-east-1"),
+        "TOOLCHAIN_TARGET": Target(account=PIPELINE_ACCOUNT, region="us-east-1"),
         "ENVIRONMENTS": {"staging": ABROAD, "production": REGIONS[0]},
         "WAVES": ((ABROAD,), REGIONS),
     },

@@ -60,7 +60,7 @@ def nagged(synthesize: Synthesize, tmp_path: Path) -> Nag:
 def scanned(
     assemblies: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Report]:
-    """checkov's reports: "as it is", and "unexcused", without anything that is accepted."""
+    """Checkov's reports: "as it is", and "unexcused", without anything that is accepted."""
     reports = {}
     for kind in ("as it is", "unexcused"):
         folder = tmp_path_factory.mktemp("templates")

@@ -1,5 +1,5 @@
-import dataclasses
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,7 @@ def test_a_client_is_added_beside_another_to_rotate_its_secret(
     templates: Mapping[str, Template], context: dict[str, Any]
 ) -> None:
     [(before, client)] = templates["local"].find_resources(CLIENT).items()
-    record = dataclasses.replace(LOCAL, clients=("Next", *LOCAL.clients))
-    template = Template.from_stack(Backend(cdk.App(context=context), "B", environment=record))
+    template = Template.from_stack(_backend(context, ("Next", *LOCAL.identity.clients)))
     clients = template.find_resources(CLIENT)
     assert clients.keys() > {before}
     assert [c["Properties"] for c in clients.values()] == [client["Properties"]] * 2
@@ -86,9 +85,8 @@ def test_a_client_is_added_beside_another_to_rotate_its_secret(
 
 
 def test_a_pool_without_clients_is_refused(context: dict[str, Any]) -> None:
-    record = dataclasses.replace(LOCAL, clients=())
     with pytest.raises(ValueError, match="clients must name at least one client"):
-        Backend(cdk.App(context=context), "B", environment=record)
+        _backend(context, ())
 
 
 def test_the_token_endpoint_has_a_name_that_no_other_stack_has(template: Template) -> None:
@@ -104,3 +102,8 @@ def test_the_secret_is_in_no_template(assemblies: Mapping[str, Path]) -> None:
 
 def test_no_output_tells_of_it(template: Template) -> None:
     assert template.to_json()["Outputs"].keys() == {"APIEndpoint"}
+
+
+def _backend(context: dict[str, Any], clients: tuple[str, ...]) -> Backend:
+    record = replace(LOCAL, identity=replace(LOCAL.identity, clients=clients))
+    return Backend(cdk.App(context=context), "B", environment=record)

@@ -1,11 +1,10 @@
 """What stands in for an environment on the local cloud is that, but for a few things.
 
-localcloud/app.py has the overrides.
+localcloud/app.py makes it.
 """
 
 import json
 from collections.abc import Callable, Mapping, Set
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ import pytest
 import app
 import constants
 import localcloud.app
-from backend.monitoring.objectives import Operators
+from backend.monitoring.options import Operators
 from tests.infrastructure.conftest import Synthesize
-from tests.infrastructure.records import PRODUCTION, STAGING
+from tests.infrastructure.records import PRODUCTION, STAGING, with_operators
 
 # Types that a stand-in may lack resources of.
 ALARMS = {"AWS::CloudWatch::Alarm"}
@@ -45,8 +44,8 @@ BACKUPS = {
 # In no account, whose regions would be in the table; and with somebody who hears.
 RECORDS = {
     "staging": STAGING,
-    "production": replace(
-        PRODUCTION, operators=Operators(pages=("a@example.com",), tickets=("b@example.com",))
+    "production": with_operators(
+        PRODUCTION, Operators(pages=("a@example.com",), tickets=("b@example.com",))
     ),
 }
 MISSING = {

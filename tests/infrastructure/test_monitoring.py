@@ -13,7 +13,7 @@ from aws_cdk.assertions import Template
 import constants
 from backend.component import Backend
 from backend.monitoring.alarms import BURN_RATES
-from backend.monitoring.objectives import Operators
+from backend.monitoring.options import Operators
 from backend.users.dynamodb.layout import STATUS_INDEX
 from tests.infrastructure.dashboard import picture
 from tests.infrastructure.functions import api_function
@@ -353,14 +353,14 @@ def test_operators_need_objectives(context: dict[str, Any]) -> None:
 
 
 def test_an_objective_is_data(context: dict[str, Any]) -> None:
-    assert PRODUCTION.objectives
-    objectives = replace(PRODUCTION.objectives, available_percent=99.99)
+    assert PRODUCTION.monitoring.objectives
+    objectives = replace(PRODUCTION.monitoring.objectives, available_percent=99.99)
     expression = _expression(_template(context, objectives=objectives), "AvailabilityBurn144Short")
     assert _compute(expression, requests=10_000, failed=1) == pytest.approx(1)
 
 
 def _template(context: dict[str, Any], **changes: Any) -> Template:
-    environment = replace(PRODUCTION, **changes)
+    environment = replace(PRODUCTION, monitoring=replace(PRODUCTION.monitoring, **changes))
     return Template.from_stack(Backend(cdk.App(context=context), "Stack", environment=environment))
 
 

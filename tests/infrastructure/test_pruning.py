@@ -23,7 +23,7 @@ from backend.api.asset import ASSET
 from backend.functions import bundling, pruning
 from backend.functions.bundling import HOST
 from backend.functions.pruning import Pruning
-from benchmarks.runtime.certificates import Certificates
+from tests.certificates import Certificates
 
 # Published on https://www.amazontrust.com/repository/ for the roots that it recommends to trust:
 # the SHA-256 of each one's public key.

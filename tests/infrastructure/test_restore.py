@@ -1,5 +1,6 @@
 """./scripts/restore, from its arguments to what it says: what it does is tests/unit/operations."""
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,12 +76,13 @@ def test_it_restores_what_the_record_says(
         point_in_time_recovery=True,
         deletion_protection=True,
         encryption_key=None,
-        max_read_units=PRODUCTION.max_read_units,
-        max_write_units=PRODUCTION.max_write_units,
+        max_read_units=PRODUCTION.database.max_read_units,
+        max_write_units=PRODUCTION.database.max_write_units,
         tags={"team": "identity"},
     )
     said = capsys.readouterr().err
-    assert 'in the record PRODUCTION:\n\n     adopted_table="new",\n     rollout=None,' in said
+    assert "in the record PRODUCTION:\n\n" in said
+    assert re.search(r'^     database=.+\(adopted_table="new", .+\n     rollout=None,', said, re.M)
     assert "./scripts/cdk deploy -c environment=production" in said
     assert "users is unchanged, and stays." in said
 

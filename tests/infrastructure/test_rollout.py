@@ -10,10 +10,10 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk.assertions import Template
 
 from backend.component import Backend
+from backend.rollout.options import RolloutOptions
 from backend.rollout.runtime import hook
 from tests.infrastructure.functions import api_function, function_properties, statements_of
 from tests.infrastructure.records import PRODUCTION
@@ -25,9 +25,6 @@ CONFIGURATION = "AWS::CodeDeploy::DeploymentConfig"
 GROUP = "AWS::CodeDeploy::DeploymentGroup"
 # Which tables, a round trip, and the clean-up after it.
 CALLS = 10
-LINEAR = codedeploy.TrafficRouting.time_based_linear(
-    percentage=20, interval=cdk.Duration.minutes(3)
-)
 
 
 @pytest.fixture
@@ -79,11 +76,17 @@ def test_production_is_shifted_by_a_canary(production: Template) -> None:
 
 
 def test_how_traffic_shifts_is_data(context: dict[str, Any]) -> None:
-    template = _template(context, rollout=LINEAR)
+    template = _template(context, rollout=RolloutOptions(routing="linear", percent=20, minutes=3))
     assert _only(template, CONFIGURATION)["TrafficRoutingConfig"] == {
         "Type": "TimeBasedLinear",
         "TimeBasedLinear": {"LinearInterval": 3, "LinearPercentage": 20},
     }
+
+
+@pytest.mark.parametrize(("percent", "minutes"), [(0, 10), (100, 10), (10, 0), (10, 2881)])
+def test_what_codedeploy_would_refuse_is_refused_before(percent: int, minutes: int) -> None:
+    with pytest.raises(ValueError, match="1 to 99 percent, and 1 to 2880 minutes"):
+        RolloutOptions(percent=percent, minutes=minutes)
 
 
 @pytest.mark.parametrize("name", ["local", "sandbox", "developer"])
@@ -146,7 +149,9 @@ def test_a_canary_is_out_for_longer_than_its_alarms_look_back(production: Templa
 
 def test_a_rollout_needs_objectives(context: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="A rollout needs objectives"):
-        _template(context, objectives=None, operators=None)
+        _template(
+            context, monitoring=replace(PRODUCTION.monitoring, objectives=None, operators=None)
+        )
 
 
 def test_the_hook_tries_the_new_version_and_cleans_up_by_the_live_one(

@@ -1,9 +1,9 @@
 """Who may call which route, as the gateway is told."""
 
 import copy
-import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import aws_cdk as cdk
@@ -11,8 +11,9 @@ import pytest
 from aws_cdk.assertions import Template
 
 from backend.component import Backend
-from backend.identity.infrastructure import Issuer
-from constants import ENVIRONMENTS, Environment
+from backend.environment import Environment
+from backend.identity.options import IdentityOptions, Issuer
+from constants import ENVIRONMENTS
 from tests.infrastructure.records import PRODUCTION
 
 AUTHORIZER = "AWS::ApiGatewayV2::Authorizer"
@@ -121,7 +122,7 @@ def test_the_tokens_are_those_of_the_stacks_own_client(template: Template) -> No
 
 def test_a_team_brings_its_own_issuer_and_then_no_pool_is_made() -> None:
     issuer = Issuer(url="https://login.example.com/", audience=("users", "admin"))
-    template = _template(dataclasses.replace(PRODUCTION, issuer=issuer))
+    template = _template(replace(PRODUCTION, identity=IdentityOptions(issuer=issuer)))
     [authorizer] = template.find_resources(AUTHORIZER).values()
     assert authorizer["Properties"]["JwtConfiguration"] == {
         "Issuer": "https://login.example.com/",
@@ -133,12 +134,13 @@ def test_a_team_brings_its_own_issuer_and_then_no_pool_is_made() -> None:
 
 
 def test_production_can_open_its_documentation() -> None:
-    template = _template(dataclasses.replace(PRODUCTION, open_docs=True))
+    template = _template(replace(PRODUCTION, api=replace(PRODUCTION.api, open_docs=True)))
     assert list(faults(template.to_json()["Resources"], OPEN | DOCS)) == []
 
 
 def test_pages_of_named_origins_may_ask_first_without_a_token() -> None:
-    template = _template(dataclasses.replace(PRODUCTION, cors_origins=("https://example.com",)))
+    api = replace(PRODUCTION.api, cors_origins=("https://example.com",))
+    template = _template(replace(PRODUCTION, api=api))
     opened = OPEN | {"OPTIONS /{proxy+}"}
     assert list(faults(template.to_json()["Resources"], opened)) == []
     assert template.find_resources(ROUTE, {"Properties": {"RouteKey": "OPTIONS /{proxy+}"}})

@@ -14,6 +14,7 @@ HEX, WORD, BASE64 = "Hex High Entropy String", "Secret Keyword", "Base64 High En
 KEY_OF_EMULATORS = "a94a8fe5"
 ACCEPTED = {
     Secret("README.md", HEX, "39720fee"): "The entity tag of an answer that is shown.",
+    Secret("backend/api/routes.py", WORD, "ee977806"): "The name of a kind of access.",
     Secret("backend/api/openapi/schemas.py", HEX, "2f23ba6b"): "The entity tag of an example.",
     Secret("benchmarks/runtime/calls.py", WORD, "0f12541a"): "The name of a token's claim.",
     Secret("benchmarks/runtime/function.py", "AWS Access Key", "9f48d1bf"): "EXAMPLE, twice.",
@@ -78,16 +79,13 @@ HASHES = {
 }
 
 
-def test_a_hash_is_no_secret(tmp_path: Path) -> None:
+def test_a_hash_is_no_secret_and_hides_none(tmp_path: Path) -> None:
     for file, line in HASHES.items():
         (tmp_path / file).write_text(f"{line}\n")
-    assert not find(tmp_path, HASHES)
-
-
-def test_a_secret_is_found_beside_one(tmp_path: Path) -> None:
     planted = {(f"{number}-{file}", kind) for number, kind in enumerate(PLANTED) for file in HASHES}
     for file, kind in planted:
         line = HASHES[file.partition("-")[2]]
         (tmp_path / file).write_text(f"{line}\n{PLANTED[kind]()}\n")
-    found = find(tmp_path, [file for file, _ in planted])
+    found = find(tmp_path, [*HASHES, *(file for file, _ in planted)])
+    assert {secret.file for secret in found}.isdisjoint(HASHES)
     assert planted <= {(secret.file, secret.kind) for secret in found}

@@ -9,7 +9,8 @@ import pytest
 from aws_cdk.assertions import Template
 
 import constants
-from backend.identity.infrastructure import Issuer
+from backend.environment import Environment, Target
+from backend.identity.options import IdentityOptions, Issuer
 from tests.infrastructure.records import PRODUCTION, STAGING
 from tests.infrastructure.stages import picture
 from toolchain import Toolchain
@@ -19,14 +20,14 @@ PIPELINE = "AWS::CodePipeline::Pipeline"
 PROJECT = "AWS::CodeBuild::Project"
 ACCOUNT = "111111111111"
 REGION = "eu-west-1"
-ABROAD = cdk.Environment(account="222222222222", region="us-west-2")
+ABROAD = Target(account="222222222222", region="us-west-2")
 CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/1"
 OPEN_TESTS = "tests/smoke/test_without_token.py"
 
 UNFILLED_CONNECTION = f"{CONNECTION[:-1]}00000000-0000-0000-0000-000000000000"
 WAVES = ((STAGING,), (PRODUCTION,))
 
-type Waves = Sequence[Sequence[constants.Environment]]
+type Waves = Sequence[Sequence[Environment]]
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +277,7 @@ def test_the_regions_of_a_wave_are_deployed_side_by_side_once_one_person_approve
         replace(
             PRODUCTION,
             name=f"Production-{name}",
-            target=cdk.Environment(account=ACCOUNT, region=region),
+            target=Target(account=ACCOUNT, region=region),
             approval=name == "EU",
         )
         for name, region in (("EU", REGION), ("US", "us-west-2"))
@@ -343,17 +344,18 @@ def test_an_account_is_another_or_not_once_the_pipelines_is_known(context: dict[
 
 def test_without_a_token_the_tests_are_those_that_need_none(filled: Any) -> None:
     issuer = Issuer(url="https://login.example.com", audience=("users",))
-    template = filled([[replace(PRODUCTION, issuer=issuer)]])
+    identity = IdentityOptions(issuer=issuer)
+    template = filled([[replace(PRODUCTION, identity=identity)]])
     commands = _commands(template, "Production/Smoke")
     assert [command.split()[-1] for command in commands] == ["./scripts/run", OPEN_TESTS]
     assert (ROOT / OPEN_TESTS).is_file()
     with pytest.raises(ValueError, match="end_to_end_tests or issuer"):
-        filled([[replace(STAGING, issuer=issuer)]])
+        filled([[replace(STAGING, identity=identity)]])
 
 
 @pytest.mark.parametrize(("account", "keys"), [(ACCOUNT, 0), ("222222222222", 1), (None, 0)])
 def test_only_another_account_needs_a_key(account: str | None, keys: int, filled: Any) -> None:
-    target = cdk.Environment(account=account, region=REGION) if account else None
+    target = Target(account=account, region=REGION) if account else None
     production = replace(PRODUCTION, target=target, pipeline_account=ACCOUNT)
     filled([[production]]).resource_count_is("AWS::KMS::Key", keys)
 
@@ -416,7 +418,7 @@ def _toolchain(
     )
 
 
-def _deployed(context: dict[str, Any], environment: constants.Environment) -> Template:
+def _deployed(context: dict[str, Any], environment: Environment) -> Template:
     """What the pipeline deploys to the environment."""
     assembly = cdk.Stage.of(_toolchain(context, [[environment]])).synth()  # type: ignore[union-attr]
     [nested] = assembly.nested_assemblies

@@ -67,7 +67,7 @@ def _deployed() -> Resources:
 def _adopting() -> Resources:
     """What the stack has with the adopted table."""
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
-    record = replace(LOCAL, adopted_table=ADOPTED)
+    record = replace(LOCAL, database=replace(LOCAL.database, adopted_table=ADOPTED))
     stack = Backend(cdk.App(context=flags), LOCAL.stack_name, environment=record)
     resources: Resources = Template.from_stack(stack).to_json()["Resources"]
     return resources

@@ -215,9 +215,7 @@ def all_items(dynamodb: "DynamoDBClient", table: str) -> dict[tuple[str, str], D
 
 
 def adopt(checkout: Checkout, table: str) -> None:
-    path = Path("constants.py")
-    name = '    name="Local",\n'
-    text = (checkout.folder / path).read_text()
-    assert name in text
-    said = checkout.write(path, text.replace(name, f'{name}    adopted_table="{table}",\n', 1))
+    options = "database=DatabaseOptions("  # the first are Local's
+    adopting = f'{options}adopted_table="{table}", '
+    said = checkout.replace({Path("constants.py"): (options, adopting)})
     assert re.search(r"^constants\.py: live after .+ \(cdk deploy\)$", said, re.M), said

@@ -47,7 +47,6 @@ class Checkout:
             (ROOT / name).mkdir(exist_ok=True)  # what comes with the first deployment
             link.symlink_to(ROOT / name)
         self.folder = folder
-        self._originals: dict[Path, str] = {}
         self.port = emulator.free_port()
         self.start()
 
@@ -63,29 +62,29 @@ class Checkout:
         program += f"from {module} import main; main()"
         return [sys.executable, "-I", "-c", program, str(self.folder)]
 
-    def write(self, path: Path, text: str) -> str:
-        """Save a file; returns what the sandbox says until it has done with it."""
-        return self._write_all({path: text})
-
     @contextmanager
     def edited(self, edits: dict[Path, tuple[str, str]]) -> Iterator[str]:
-        """Replace a text in each of the files; yields what is said. Undoes this and each write."""
+        """Replace a text in each of the files; yields what is said. Undoes this at the end."""
+        originals = {path: (self.folder / path).read_text() for path in edits}
+        try:
+            yield self.replace(edits)
+        finally:
+            self.write(originals)
+
+    def replace(self, edits: dict[Path, tuple[str, str]]) -> str:
+        """Replace a text in each of the files; return what the sandbox says, as write() does."""
         changed = {}
         for path, (old, new) in edits.items():
             text = (self.folder / path).read_text()
             assert old in text
             changed[path] = text.replace(old, new, 1)
-        try:
-            yield self._write_all(changed)
-        finally:
-            self._write_all(self._originals)
-            self._originals = {}
+        return self.write(changed)
 
-    def _write_all(self, files: dict[Path, str]) -> str:
+    def write(self, files: dict[Path, str]) -> str:
+        """Save files; return what the sandbox says until it has done with them."""
         before = len(self.sandbox.output)
         with self._held():
             for path, text in files.items():
-                self._originals.setdefault(path, (self.folder / path).read_text())
                 (self.folder / path).write_text(text)
         self.sandbox.read_until(r": (live after [\d.]+ s \(.+\)|not live; .+)$")
         return self.sandbox.output[before:]

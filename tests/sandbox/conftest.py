@@ -1,5 +1,6 @@
-"""A sandbox of the test's own, beside whatever runs in this checkout."""
+"""Sandboxes for the tests, beside whatever runs in this checkout."""
 
+import fcntl
 import json
 import os
 import queue
@@ -32,19 +33,19 @@ _STOP_SECONDS = 300
 # ./scripts/sandbox keeps its data in one folder of the checkout; a test must not touch it.
 _ELSEWHERE = """
 import sys, pathlib
-from localcloud import deployment, emulator, invoke, sandbox, tokens
+from localcloud import command, deployment, emulator, invoke, sandbox, tokens
 emulator.FOLDER = pathlib.Path(sys.argv.pop(1))
 deployment.ROOT = pathlib.Path(sys.argv.pop(1))
 """
+# For tests of what surrounds a COMMAND: nothing is started or deployed for it.
+_NOTHING_DEPLOYED = """
+command.start = lambda *_, **__: None
+command._token = lambda: ""
+"""
 _SANDBOX = f"{_ELSEWHERE}sandbox.main()"
+_SANDBOX_WITHOUT_CLOUD = f"{_ELSEWHERE}{_NOTHING_DEPLOYED}sandbox.main()"
 _TOKEN = f"{_ELSEWHERE}tokens.main()"
 _INVOKE = f"{_ELSEWHERE}invoke.main()"
-
-
-def run_elsewhere(folder: Path, *arguments: str) -> None:
-    """Become a sandbox with its data in the folder."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    os.execve(sys.executable, sandbox_command(folder, *arguments), environment)  # noqa: S606
 
 
 class Sandbox:
@@ -128,6 +129,11 @@ def sandbox_command(folder: Path, *options: str) -> list[str]:
     return [sys.executable, "-c", _SANDBOX, str(folder), str(ROOT), *options]
 
 
+def command_without_cloud(folder: Path, *options: str) -> list[str]:
+    """What runs ./scripts/sandbox -- COMMAND, but with no cloud behind the command."""
+    return [sys.executable, "-c", _SANDBOX_WITHOUT_CLOUD, str(folder), str(ROOT), *options]
+
+
 def invoke_command(folder: Path, *words: str) -> list[str]:
     """What runs ./scripts/invoke for the sandbox that keeps its data in the folder."""
     return [sys.executable, "-c", _INVOKE, str(folder), str(ROOT), *words]
@@ -176,13 +182,23 @@ type Start = Callable[..., Sandbox]
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The CDK application, synthesized once: for tests that are not about it, and start sooner."""
-    folder = tmp_path_factory.mktemp("app")
-    (folder / "cdk.json").write_text(json.dumps({"app": f"cp -R {folder}/assembly/. $CDK_OUTDIR"}))
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "app"  # of all workers
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "cdk.json").exists():
+            folder.mkdir(exist_ok=True)
+            _synthesize(folder)
+            command = f"cp -R {folder}/assembly/. $CDK_OUTDIR"
+            (folder / "cdk.json").write_text(json.dumps({"app": command}))
+    return folder
+
+
+def _synthesize(folder: Path) -> None:
     environment = Deployment(folder, Emulator(folder, 0)).environment()
     command = [str(NODE_FOLDER / "node"), str(ROOT / "node_modules/aws-cdk/bin/cdk"), "synth"]
     command += ["--quiet", "--context", "environment=local", "--output", str(folder / "assembly")]
     subprocess.run(command, check=True, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    return folder
 
 
 @pytest.fixture
@@ -200,7 +216,7 @@ def start(tmp_path: Path, app: Path) -> Iterator[Start]:
         sandbox.terminate()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the started sandbox keeps its data: open, as earlier versions left it."""
     folder = tmp_path_factory.mktemp("machine") / "sandbox"
@@ -210,7 +226,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sandbox(folder: Path, app: Path) -> Iterator[Sandbox]:
     """A started sandbox."""
     sandbox = Sandbox(folder, ["--port", str(emulator.free_port())], app=app)
@@ -219,7 +235,7 @@ def sandbox(folder: Path, app: Path) -> Iterator[Sandbox]:
     sandbox.terminate()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cloud(sandbox: Sandbox, folder: Path) -> Iterator[httpx.Client]:
     """A client of the started sandbox, whose address is its base_url; it sends a token."""
     url, headers = variables_of(folder)["AWS_ENDPOINT_URL"], with_token(folder)

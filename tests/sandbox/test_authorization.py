@@ -161,8 +161,8 @@ def issuer(cloud: httpx.Client, folder: Path) -> Issuer:
     header, payload, _ = token_of(folder).split(".")
     claims = _decoded(payload)
     pool = claims["iss"].rpartition("/")[2]
-    pem = (folder / "state" / "cognito-pool-keys" / f"{pool}-access.pem").read_bytes()
-    key = serialization.load_pem_private_key(pem, password=None)
+    [pem] = folder.glob(f"working-*/state/cognito-pool-keys/{pool}-access.pem")
+    key = serialization.load_pem_private_key(pem.read_bytes(), password=None)
     assert isinstance(key, rsa.RSAPrivateKey)
     return Issuer(_decoded(header), claims, key)
 
@@ -314,7 +314,7 @@ def test_no_token_and_no_secret_is_in_a_log(
 def test_the_repeat_of_another_caller_is_no_repeat(cloud: httpx.Client, issuer: Issuer) -> None:
     def create(subject: str) -> httpx.Response:
         headers = {**_bearer(issuer.token({"sub": subject})), "Idempotency-Key": "key"}
-        return cloud.post("/users", json={"username": "jane"}, headers=headers)
+        return cloud.post("/users", json={"username": "repeated"}, headers=headers)
 
     assert create("one").status_code == 201
     assert (create("one").status_code, create("two").status_code) == (201, 409)
@@ -411,10 +411,10 @@ def test_the_access_is_logged(cloud: httpx.Client, folder: Path) -> None:
 def _of_stack(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
     """What is asked for a token of a stack. Its host is on the internet: nobody asks it here."""
     program = (
-        "import sys; from localcloud import tokens; "
+        "import sys; from localcloud.tokens import main; from tooling import tokens; "
         "tokens._LOCAL_HOSTS = frozenset(); "
         "tokens._ask = lambda url, client, *_: ' '.join((url, client.id, client.secret)); "
-        "sys.argv[1:] = ['--stack', sys.argv[1]]; tokens.main()"
+        "sys.argv[1:] = ['--stack', sys.argv[1]]; main()"
     )
     environment = {**os.environ, **variables_of(folder)}
     return subprocess.run(

@@ -53,7 +53,6 @@ WITHOUT_THE_KEY = [
     ("PUT", "/_ministack/cfn-signal/x", {}),
     ("GET", f"/_aws/execute-api/{emulator.API_ID}/health", {}),
     ("GET", "/_door", {}),
-    ("POST", "/_checkpoint", {}),
 ]
 FUNCTION = json.dumps(
     {
@@ -69,7 +68,7 @@ IS_ROOT = os.getuid() == 0
 
 
 def test_the_api_is_at_the_root(cloud: httpx.Client) -> None:
-    created = cloud.post("/users", json={"username": "jane"})
+    created = cloud.post("/users", json={"username": "at-the-root"})
     assert cloud.get(created.headers["Location"]).json() == created.json()
     assert cloud.get("/health").json() == {"status": "ok"}
 
@@ -143,15 +142,14 @@ def as_another_user(folder: Path, *command: str) -> "subprocess.CompletedProcess
 
 
 def test_another_user_reads_nothing(sandbox: Sandbox, folder: Path) -> None:
-    [pem] = folder.glob("state/cognito-pool-keys/*-access.pem")
-    [table] = folder.glob("state/*/dynamodb.json")
+    [pem] = folder.glob("working-*/state/cognito-pool-keys/*-access.pem")
     assert folder.stat().st_mode & 0o777 == 0o700
     (folder.parent / "open").touch()
     assert as_another_user(folder.parent, "cat", "open").returncode == 0
-    for path in (folder / "aws.env", pem, table):
+    for path in (folder / "aws.env", pem):
         assert path.stat().st_mode & 0o077 == 0
     if IS_ROOT:
-        for path in (folder / "aws.env", pem, table, folder / "emulator.log"):
+        for path in (folder / "aws.env", pem, folder / "emulator.log"):
             refused = as_another_user(folder.parent, "cat", str(path.relative_to(folder.parent)))
             assert refused.stderr.endswith("Permission denied\n")
 

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.checkout import copy_files
-from tooling import environment, git
-from tooling.install import LOCAL, PYTHON, ROOT, installer_environment
+from tooling import git
+from tooling.install import PYTHON, ROOT, installer_environment
 
 # All that is read before the first thing is installed.
 _NEEDED_FIRST = ("scripts", "tooling", "backend/api/runtime", "uv.lock", "package-lock.json")
@@ -50,13 +49,7 @@ NETWORK = {
     "UV_HTTP_TIMEOUT": "60",
     "npm_config_//npm.example/:_authToken": "x",
 }
-# By file, what would change what is installed, in a folder above the checkout and in the home.
-ABOVE = {
-    ".npmrc": "dry-run=true\nomit=dev\n",
-    ".python-version": "3.9\n",
-    "package.json": '{"workspaces": ["*"]}',
-    "pyproject.toml": '[tool.uv]\nexclude-newer = "2020-01-01"\nworkspace = {members = ["*"]}\n',
-}
+# By file, what would change what is installed, in the home folder.
 HOME = {
     ".npmrc": "dry-run=true\nomit=dev\nbefore=2020-01-01\n",
     ".config/pip/pip.conf": "[global]\nno-index = true\n",
@@ -223,31 +216,6 @@ def test_npm_reads_of_a_persons_settings_those_of_the_network(
         "dry-run=false",
         "before=null",
     ]
-
-
-def test_a_copied_checkout_becomes_one_of_its_own(tmp_path: Path, home: Path) -> None:
-    """In another project's folder, whose name has a space, for a person with settings."""
-    fill(above := tmp_path / "an other project", ABOVE)
-    copy_files(copy := above / "copy")
-    for name in (".venv", ".local/emulator"):
-        shutil.copytree(ROOT / name, copy / name, symlinks=True, copy_function=os.link)
-    shutil.copy(LOCAL / "installed", copy / ".local")
-    for folder in (*(LOCAL / name for name in ("assets", "cache", "jsii")), *LOCAL.glob("uv-*")):
-        folder.mkdir(exist_ok=True)
-        (copy / ".local" / folder.name).symlink_to(folder)
-    before = sorted(home.rglob("*"))
-    done = subprocess.run(
-        [copy / "scripts" / "cdk", "synth", "--quiet"],
-        env={**environment.clean(), "HOME": str(home), **STEERING},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert list((copy / "cdk.out").glob("*.template.json"))
-    assert sorted(home.rglob("*")) == before
-    for program in (*copy.glob(".venv/bin/*"), *copy.glob(".local/emulator/bin/*")):
-        assert str(ROOT).encode() + b"/" not in program.read_bytes(), program
 
 
 def test_line_endings_are_no_persons_choice(tmp_path: Path) -> None:

@@ -3,18 +3,24 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.sandbox.checkout import RUNTIME, USERS, Checkout
-from tests.sandbox.conftest import Sandbox
 
 MISTAKE = "{}[username]"
 NOT_LIVE = "not live; what worked before still serves."
 
+CONSTANTS = Path("constants.py")
+ORIGIN = "http://localhost:3000"
+PREFLIGHT = {
+    "Origin": ORIGIN,
+    "Access-Control-Request-Method": "PATCH",
+    "Access-Control-Request-Headers": "authorization, content-type, if-match",
+}
+NAMED_ORIGIN = {CONSTANTS: ('"5e7ca11e"},', f'"5e7ca11e"}}, cors_origins=("{ORIGIN}",),')}
 HEALTH = '"/health": self.health,'
 ADDED_ROUTE = {
     RUNTIME / "calls.py": (HEALTH, f'"/hello": self.health,\n            {HEALTH}'),
@@ -32,27 +38,18 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     opened.sandbox.terminate()
 
 
-def test_edited_code_is_live_by_itself(checkout: Checkout) -> None:
-    edit = {USERS / "errors.py": ("There is no user with", "Nobody has")}
-    with checkout.edited(edit) as said:
-        assert re.search(r"^backend/users/errors\.py: live after .+ \(hotswap\)$", said, re.M)
+def test_edited_code_and_pages_are_live_by_themselves(checkout: Checkout) -> None:
+    edits = {
+        USERS / "errors.py": ("There is no user with", "Nobody has"),
+        RUNTIME / "static" / "docs.html": ("<title>", "<title>Our "),
+        Path("docs/openapi.json"): ('"title": "', '"title": "Our '),
+    }
+    with checkout.edited(edits) as said:
+        assert re.search(r"^backend/.+ and 2 more: live after .+ \(hotswap\)$", said, re.M)
         assert checkout.get("/users/jane").json()["detail"] == "Nobody has this username."
+        assert "<title>Our " in checkout.get("/docs").text
+        assert checkout.get("/openapi.json").json()["info"]["title"].startswith("Our ")
     assert checkout.get("/users/jane").json()["detail"] == "There is no user with this username."
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new", "path"),
-    [
-        (RUNTIME / "static" / "docs.html", "<title>", "<title>Our ", "/docs"),
-        (Path("docs/openapi.json"), '"title": "', '"title": "Our ', "/openapi.json"),
-    ],
-)
-def test_an_edited_page_is_live_as_code_is(
-    checkout: Checkout, file: Path, old: str, new: str, path: str
-) -> None:
-    with checkout.edited({file: (old, new)}) as said:
-        assert re.search(rf"^{re.escape(str(file))}: live after .+ \(hotswap\)$", said, re.M)
-        assert new in checkout.get(path).text
 
 
 @pytest.mark.parametrize(
@@ -77,80 +74,6 @@ def test_broken_code_is_not_live_and_what_worked_serves(
             assert f'File "backend/api/runtime/{module}", line 1' in output
         assert output.endswith(f"backend/api/runtime/{module}: {NOT_LIVE}\n")
         assert checkout.get("/health").status_code == 200
-
-
-def test_an_added_route_is_deployed_and_broken_infrastructure_is_not(checkout: Checkout) -> None:
-    calls = RUNTIME / "calls.py"
-    mistaken = {**ADDED_ROUTE, calls: (HEALTH, ADDED_ROUTE[calls][1] + "(")}
-    with checkout.edited(mistaken) as said:
-        assert said.endswith(f"routes.py and 1 more: {NOT_LIVE}\n")
-        text = (checkout.folder / calls).read_text()
-        repaired = checkout.write(calls, text.replace("self.health,(", "self.health,"))
-        # The files that were not at fault are deployed with it.
-        assert re.search(r"routes\.py and 1 more: live after .+ \(cdk deploy\)$", repaired, re.M)
-        assert checkout.get("/hello").json() == {"status": "ok"}
-        checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
-
-        broken = checkout.write(Path("constants.py"), "APP NAME")
-        assert 'File "constants.py", line 1' in broken
-        assert "SyntaxError: invalid syntax" in broken
-        assert broken.endswith(f"constants.py: {NOT_LIVE}\n")
-        assert checkout.get("/hello").json() == {"status": "ok"}
-
-
-def test_pages_of_the_named_origins_may_call_the_api(checkout: Checkout) -> None:
-    origin = "http://localhost:3000"
-    question = {
-        "Origin": origin,
-        "Access-Control-Request-Method": "PATCH",
-        "Access-Control-Request-Headers": "authorization, content-type, if-match",
-    }
-    edit = {Path("constants.py"): ('"5e7ca11e"},', f'"5e7ca11e"}}, cors_origins=("{origin}",),')}
-    with checkout.edited(edit):
-        answer = checkout.request("OPTIONS", "/users/jane", question)
-        assert answer.status_code < 300
-        assert answer.headers["Access-Control-Allow-Origin"] == origin
-        assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
-        assert "if-match" in answer.headers["Access-Control-Allow-Headers"]
-        answer = checkout.request("GET", "/users/jane", {"Origin": origin})
-        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (404, origin)
-        assert "etag" in answer.headers["Access-Control-Expose-Headers"]
-        # Any other origin's page may not.
-        answer = checkout.request("GET", "/users/jane", {"Origin": "http://localhost:3001"})
-        assert "Access-Control-Allow-Origin" not in answer.headers
-    answer = checkout.request("OPTIONS", "/users/jane", question)
-    assert "Access-Control-Allow-Origin" not in answer.headers
-
-
-def test_code_that_a_deployment_breaks_is_taken_back(checkout: Checkout) -> None:
-    edits = {
-        RUNTIME / "settings.py": ("import os\n", "import os\nos.environ['UNSET']\n"),
-        Path("backend/api/infrastructure.py"): ("seconds(20)", "seconds(19)"),
-    }
-    with checkout.edited(edits) as said:
-        assert "KeyError: 'UNSET'" in said
-        assert said.endswith(NOT_LIVE + "\n")
-        assert checkout.get("/health").status_code == 200
-
-
-def test_what_no_code_works_with_is_said(checkout: Checkout) -> None:
-    edit = {Path("backend/api/infrastructure.py"): ('"LOG_LEVEL"', '"LEVEL"')}
-    with checkout.edited(edit) as said:
-        assert "KeyError: 'LOG_LEVEL'" in said
-        assert said.endswith("not live; and nothing serves until it is repaired.\n")
-    assert checkout.get("/health").status_code == 200
-
-
-def test_what_was_hotswapped_and_taken_back_while_it_was_stopped_is_not_live(
-    checkout: Checkout,
-) -> None:
-    errors = checkout.folder / USERS / "errors.py"
-    original = errors.read_text()
-    checkout.write(USERS / "errors.py", original.replace("There is no user", "Nobody is"))
-    checkout.sandbox.terminate()
-    errors.write_text(original)
-    checkout.start()
-    assert checkout.get("/users/jane").json()["detail"] == "There is no user with this username."
 
 
 def test_it_says_what_is_asked_and_logged_but_no_username(checkout: Checkout) -> None:
@@ -194,21 +117,60 @@ def test_a_breakpoint_opens_the_debugger_in_invoke_and_is_passed_over_where_it_s
     assert "user-not-found" in done.stdout
 
 
-def test_a_command_beside_it_has_a_cloud_of_its_own(checkout: Checkout) -> None:
-    assert checkout.post("/users", {"username": "served"}).status_code == 201
-    script = (
-        "import httpx, os; api = httpx.Client(base_url=os.environ['API_ENDPOINT'], timeout=120, "
-        "trust_env=False, "
-        "headers={'Authorization': 'Bearer ' + os.environ['API_TOKEN']}); "
-        "print(api.get('/users/served').status_code); "
-        "print(api.post('/users', json={'username': 'commanded'}).status_code)"
-    )
-    beside = Sandbox(
-        checkout.folder,
-        ["--", sys.executable, "-c", script],
-        command=checkout.command("localcloud.sandbox"),
-    )
-    assert beside.finish() == 0
-    assert beside.output.endswith("\n404\n201\n")
-    assert checkout.get("/users/served").status_code == 200
-    assert checkout.get("/users/commanded").status_code == 404
+def test_what_was_hotswapped_and_taken_back_while_it_was_stopped_is_not_live(
+    checkout: Checkout,
+) -> None:
+    errors = checkout.folder / USERS / "errors.py"
+    original = errors.read_text()
+    checkout.write({USERS / "errors.py": original.replace("There is no user", "Nobody is")})
+    checkout.sandbox.terminate()
+    errors.write_text(original)
+    checkout.start()
+    assert checkout.get("/users/jane").json()["detail"] == "There is no user with this username."
+
+
+# The last, since what it deploys stays.
+def test_an_edited_stack_is_deployed_and_what_does_not_work_is_not_live(checkout: Checkout) -> None:
+    infrastructure, settings = Path("backend/api/infrastructure.py"), RUNTIME / "settings.py"
+    correct = {path: (checkout.folder / path).read_text() for path in (infrastructure, settings)}
+    constants = (checkout.folder / CONSTANTS).read_text()
+    mistake = {infrastructure: ('"LOG_LEVEL"', '"LEVEL"')}
+    outage = checkout.replace({**ADDED_ROUTE, **NAMED_ORIGIN, **mistake})
+    assert "KeyError: 'LOG_LEVEL'" in outage
+    assert outage.endswith(" and 3 more: not live; and nothing serves until it is repaired.\n")
+
+    # The files that were not at fault are deployed with the repair.
+    repaired = checkout.write({infrastructure: correct[infrastructure]})
+    assert re.search(r" and 3 more: live after .+ \(cdk deploy\)$", repaired, re.M)
+    assert checkout.get("/hello").json() == {"status": "ok"}
+    checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
+    assert_pages_of_the_named_origin_may_call(checkout)
+
+    broken = checkout.write({CONSTANTS: "APP NAME"})
+    assert 'File "constants.py", line 1' in broken
+    assert "SyntaxError: invalid syntax" in broken
+    assert broken.endswith(f"constants.py: {NOT_LIVE}\n")
+    assert checkout.get("/hello").json() == {"status": "ok"}
+
+    unset = correct[settings].replace("import os\n", "import os\nos.environ['UNSET']\n")
+    mistaken = checkout.write({CONSTANTS: constants, settings: unset})
+    assert "KeyError: 'UNSET'" in mistaken
+    assert mistaken.endswith(f" and 1 more: {NOT_LIVE}\n")
+    assert checkout.get("/hello").json() == {"status": "ok"}
+    # The stack is deployed, only the code is that from before.
+    preflight = checkout.request("OPTIONS", "/users/jane", PREFLIGHT)
+    assert "Access-Control-Allow-Origin" not in preflight.headers
+
+
+def assert_pages_of_the_named_origin_may_call(checkout: Checkout) -> None:
+    preflight = checkout.request("OPTIONS", "/users/jane", PREFLIGHT)
+    assert preflight.status_code < 300
+    assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
+    assert "if-match" in preflight.headers["Access-Control-Allow-Headers"]
+    read = checkout.request("GET", "/users/jane", {"Origin": ORIGIN})
+    assert (read.status_code, read.headers["Access-Control-Allow-Origin"]) == (404, ORIGIN)
+    assert "etag" in read.headers["Access-Control-Expose-Headers"]
+    # Any other origin's page may not.
+    other = checkout.request("GET", "/users/jane", {"Origin": "http://localhost:3001"})
+    assert "Access-Control-Allow-Origin" not in other.headers

@@ -21,9 +21,10 @@ import pytest
 
 from tests.sandbox.conftest import (
     ROOT,
+    Sandbox,
     Start,
+    command_without_cloud,
     invoke_command,
-    run_elsewhere,
     sandbox_command,
     token_command,
     with_token,
@@ -49,16 +50,31 @@ def endpoint_in(output: str) -> str:
     return str(found)
 
 
-def test_users_stay_for_the_next_start_and_nothing_else_does(
+def call(
+    port: int, method: str, path: str, headers: dict[str, str], document: object = None
+) -> httpx.Response:
+    url = f"http://127.0.0.1:{port}{path}"
+    return httpx.request(method, url, json=document, headers=headers, timeout=120, trust_env=False)
+
+
+def test_users_stay_after_a_clean_stop_and_a_kill_goes_back_to_it(
     start: Start, port: int, tmp_path: Path
 ) -> None:
     folder = tmp_path / "sandbox"
-    first = start("--port", str(port))
+    table = folder / "kept-7" / "state" / "dynamodb.json"
+    table.parent.mkdir(parents=True)
+    table.write_text(damaged := '{"__ministack_format__": 2, "payload": {')
+    refused = start("--port", str(port))
+    assert refused.finish() == 1
+    assert "can't be read; its log is above. Repair it, or start with --fresh" in refused.output
+    assert refused.left_running() == []
+    assert table.read_text() == damaged
+
+    first = start("--port", str(port), "--fresh")
     output = first.read_until("Ctrl-C stops it")
     endpoint = endpoint_in(output)
     assert endpoint == f"http://127.0.0.1:{port}"
     assert f"\nRead and try the API in a browser: {endpoint}/docs\n" in output
-
     listening = [
         (connection.laddr.ip, connection.laddr.port)
         for process in [first.process.pid, *(child.pid for child in first.descendants)]
@@ -66,12 +82,8 @@ def test_users_stay_for_the_next_start_and_nothing_else_does(
         if connection.status == psutil.CONN_LISTEN
     ]
     assert listening == [("127.0.0.1", port)]
-
-    jane, headers = f"{endpoint}/users/jane", with_token(folder)
-    body = {"username": "jane"}
-    created = httpx.post(
-        f"{endpoint}/users", json=body, headers=headers, timeout=120, trust_env=False
-    )
+    headers = with_token(folder)
+    created = call(port, "POST", "/users", headers, {"username": "jane"})
     assert created.status_code == 201
 
     second = start("--port", str(port))
@@ -83,50 +95,37 @@ def test_users_stay_for_the_next_start_and_nothing_else_does(
     assert first.left_running() == []
 
     again = start("--port", str(port))
-    assert endpoint_in(again.read_until("Ctrl-C stops it")) == endpoint
-    read = httpx.get(jane, headers=headers, timeout=120, trust_env=False)
-    assert read.json() == created.json()
-    assert again.signal(signal.SIGTERM) == 0
+    again.read_until("Ctrl-C stops it")
+    # The token from before the stop still works.
+    assert call(port, "GET", "/users/jane", headers).json() == created.json()
+    assert call(port, "POST", "/users", headers, {"username": "lost"}).status_code == 201
+    [cloud] = psutil.Process(again.process.pid).children()
+    cloud.kill()
+    assert again.finish() == 1
+    assert "The local cloud ended by itself; its log is above" in again.output
+    assert "The next start has the users that the last clean stop kept" in again.output
     assert again.left_running() == []
 
-    fresh = start("--port", str(port), "--fresh")
-    fresh.read_until("Ctrl-C stops it")
-    assert httpx.get(jane, headers=headers, timeout=120, trust_env=False).status_code == 401
-    assert (
-        httpx.get(jane, headers=with_token(folder), timeout=120, trust_env=False).status_code == 404
-    )
-
-
-def test_when_it_is_killed_nothing_goes_on_and_damage_is_not_made_worse(
-    start: Start, port: int, tmp_path: Path
-) -> None:
-    sandbox = start("--port", str(port))
-    sandbox.read_until("Ctrl-C stops it")
-    sandbox.signal(signal.SIGKILL)
-    assert sandbox.left_running() == []
-
-    [state] = tmp_path.glob("sandbox/state/**/dynamodb.json")
-    state.write_bytes(damaged := state.read_bytes()[:-20])
-    again = start("--port", str(port))
-    assert again.finish() == 1
-    assert "can't be read; its log is above. Repair it, or start with --fresh" in again.output
-    assert state.read_bytes() == damaged
+    last = start("--port", str(port))
+    last.read_until("Ctrl-C stops it")
+    assert call(port, "GET", "/users/jane", headers).json() == created.json()
+    assert call(port, "GET", "/users/lost", headers).status_code == 404
+    assert last.signal(signal.SIGTERM) == 0
+    assert last.left_running() == []
 
 
 class TestCommand:
-    def test_its_status_is_the_exit_status_and_nothing_is_left(self, start: Start) -> None:
-        script = 'echo "$API_ENDPOINT" "$AWS_ENDPOINT_URL"; sleep 1000 & echo started; exit 7'
-        sandbox = start("--", "sh", "-c", script)
-        sandbox.read_until("started")
-        assert sandbox.finish() == 7
-        assert "logged is in .local/command.log." in sandbox.output
-        assert stat.S_IMODE((LOCAL / "command.log").stat().st_mode) == 0o600
-        assert re.search(r"^(http://127.0.0.1:\d+) \1$", sandbox.output, re.MULTILINE)
-        assert sandbox.left_running() == []
-        assert not list(LOCAL.glob(f"run-{sandbox.process.pid}-*"))
+    """What surrounds a COMMAND; the last test of this module has a cloud behind it."""
+
+    @pytest.fixture
+    def begin(self, start: Start, tmp_path: Path) -> Callable[..., Sandbox]:
+        def begin(*words: str) -> Sandbox:
+            return start("--", *words, command=command_without_cloud(tmp_path / "sandbox"))
+
+        return begin
 
     def test_what_a_killed_one_left_is_removed_and_what_another_holds_is_not(
-        self, start: Start
+        self, begin: Callable[..., Sandbox]
     ) -> None:
         # No process here has these numbers; in another container, one may.
         left, held = LOCAL / "run-999999999-left", LOCAL / "run-999999999-held"
@@ -135,7 +134,7 @@ class TestCommand:
         lock = os.open(held, os.O_RDONLY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            start("--", "true").finish()
+            assert begin("true").finish() == 0
             assert held.exists()
             assert not left.exists()
         finally:
@@ -144,9 +143,9 @@ class TestCommand:
 
     @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     def test_an_interruption_ends_the_command_too(
-        self, start: Start, number: signal.Signals, status: int
+        self, begin: Callable[..., Sandbox], number: signal.Signals, status: int
     ) -> None:
-        sandbox = start("--", "sh", "-c", "echo started; sleep 1000; echo not reached")
+        sandbox = begin("sh", "-c", "echo started; sleep 1000; echo not reached")
         sandbox.read_until("started")
         assert sandbox.signal(number) == status
         assert "not reached" not in sandbox.output
@@ -159,9 +158,10 @@ class TestCommand:
         # What it has read, it read with the keyboard; before, Ctrl-C was the sandbox's.
         script = "read a; trap 'echo trapped' INT; sleep 1000 & echo child $!; "
         script += "read a || read a; exit 7"
+        command = command_without_cloud(tmp_path / "sandbox", "--", "sh", "-c", script)
         process, terminal = pty.fork()
         if process == 0:
-            run_elsewhere(tmp_path / "sandbox", "--", "sh", "-c", script)
+            os.execve(command[0], command, {**os.environ, "PYTHONPATH": str(ROOT)})  # noqa: S606
         os.write(terminal, b"hello\n")
         child = int(_read_until(terminal, rb"child (\d+)"))
         os.write(terminal, b"\x03")  # Ctrl-C
@@ -177,7 +177,7 @@ class TestCommand:
         sandbox = start("--", "no-such-command")
         assert sandbox.finish() == 127
         assert sandbox.output == (
-            "'no-such-command' is no command that can be run: correct it, or make it executable.\n"
+            "'no-such-command' can't be run: correct the name, or make the file executable.\n"
         )
 
 
@@ -284,7 +284,7 @@ def elsewhere() -> Iterator[tuple[int, list[bytes]]]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_it_cannot_reach_aws_whatever_the_machine_holds(
+def test_a_command_cannot_reach_aws_whatever_the_machine_holds_and_leaves_nothing(
     start: Start, tmp_path: Path, elsewhere: tuple[int, list[bytes]]
 ) -> None:
     port, reached = elsewhere
@@ -322,10 +322,18 @@ def test_it_cannot_reach_aws_whatever_the_machine_holds(
     }
     # The command asks for the table as any developer's script would: with an SDK, and no settings.
     script = "import boto3; print(boto3.client('dynamodb').list_tables()['TableNames'])"
-    command = 'set -e; "$0" -c "$1"; "$0" -m pytest -p no:cacheprovider tests/smoke'
+    command = 'set -e; "$0" -c "$1"; echo "$API_ENDPOINT" "$AWS_ENDPOINT_URL"; '
+    command += "sleep 1000 & echo started; exit 7"
     sandbox = start(
         "--", "/bin/sh", "-c", command, sys.executable, script, environment=poison, app=ROOT
     )
     sandbox.read_until("UserManagementBackend-Local")
-    assert sandbox.finish() == 0, sandbox.output
+    sandbox.read_until("started")
+    assert sandbox.finish() == 7, sandbox.output
     assert reached == []
+    assert re.search(r"^(http://127.0.0.1:\d+) \1$", sandbox.output, re.MULTILINE)
+    assert sandbox.left_running() == []
+    assert not list(LOCAL.glob(f"run-{sandbox.process.pid}-*"))
+    assert not (tmp_path / "sandbox").exists()  # where the one that serves has its data
+    assert ".local/command.log has what the local cloud" in sandbox.output
+    assert stat.S_IMODE((LOCAL / "command.log").stat().st_mode) == 0o600

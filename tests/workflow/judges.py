@@ -27,11 +27,11 @@ def actionlint(workflow: Path) -> list[str]:
     return [f"{f['kind']} in line {f['line']}: {f['message']}" for f in json.loads(done.stdout)]
 
 
-def zizmor(workflow: Path) -> list[str]:
-    """What could be misused in it, by the strictest of its rules."""
+def zizmor(file: Path) -> list[str]:
+    """What could be misused in a workflow or dependabot.yml, by the strictest of its rules."""
     program = install_group("scanners") / "bin" / "zizmor"
     options = ["--offline", "--no-config", "--persona", "auditor", "--format", "json-v1"]
-    done = _run([str(program), *options, "--no-exit-codes", str(workflow)])
+    done = _run([str(program), *options, "--no-exit-codes", str(file)])
     assert done.returncode == 0, done.stderr
     return [f"{f['ident']}: {f['desc']}" for f in json.loads(done.stdout)]
 

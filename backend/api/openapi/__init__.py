@@ -1,5 +1,1 @@
-"""The API's document (OpenAPI 3.1), made from the code that answers. Never shipped, only its JSON.
-
-It imports the runtime's modules by the names that they have in the function, so whoever imports it
-has backend/api/runtime on the path: ./scripts/openapi, pytest and mypy do.
-"""
+"""The API's OpenAPI 3.1 document, made from the code. Only its JSON ships with the function."""

@@ -4,5 +4,5 @@ from backend.api.openapi import document, written
 
 
 def main() -> None:
-    """Write it, from the code that answers."""
+    """Write the document."""
     written.PATH.write_text(written.text(document.make()))

@@ -1,4 +1,4 @@
-"""The whole document."""
+"""The OpenAPI document as a whole."""
 
 import json
 from typing import Any, Final
@@ -9,7 +9,7 @@ from backend.api.runtime.explanations import EXPLANATIONS
 from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES
 from backend.users.errors import MAX_FAULTS
 
-# Of the interface, not of a build: what a client was made from.
+# The version of the interface, not of a build.
 _VERSION: Final = "1.1.0"
 
 _DESCRIPTION: Final = f"""\
@@ -63,7 +63,7 @@ open its documentation: `/openapi.json`, `/docs` and the problem pages.
 
 
 def make() -> dict[str, Any]:
-    """The OpenAPI document, as JSON has it: no part of it is shared with anything."""
+    """Return the OpenAPI document as a deep copy of JSON values."""
     document = {
         "openapi": "3.1.1",
         "info": {

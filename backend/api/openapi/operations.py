@@ -1,4 +1,4 @@
-"""What all calls are made of."""
+"""Builds the operations of the document."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -10,20 +10,20 @@ from backend.api.routes import Access
 
 type Operation = dict[str, Any]
 
-# What a call needs unless it says otherwise.
+# What a call needs by default.
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": [routes.READ]}]
 
-# Names of responses.components(), by status: what the gateway can answer to every call.
+# The gateway's own responses to any call: names of responses.components() by status.
 BY_THE_GATEWAY: Final = {"401": "Unauthorized", "403": "Forbidden", "429": "TooManyRequests"}
 
 
 def path(*, get: Operation, **others: Operation) -> dict[str, Any]:
-    """A path's calls, HEAD beside GET, and what it answers to every other method."""
+    """Describe a path: its calls, HEAD like GET, and its response to every other method."""
     return {
         "get": get,
         "head": _head(get),
         **others,
-        # OpenAPI has no place for it: an operation that exists never gives this answer.
+        # An extension, because OpenAPI has no place for it: no existing operation responds so.
         "x-other-methods": {"405": {"$ref": "#/components/responses/MethodNotAllowed"}},
     }
 
@@ -63,9 +63,9 @@ def operation(
         operation_id: Its name in generated clients.
         summary: What it does, in a few words.
         description: What it does, in a few sentences.
-        answers: Its responses by status; a name is one of responses.components().
+        answers: Its responses by status. A string names one of responses.components().
         parameters: Names of parameters.components().
-        body: What it takes.
+        body: Its request body.
         tag: The group that it belongs to.
     """
     result: Operation = {
@@ -88,7 +88,7 @@ def operation(
 
 
 def _security(key: str) -> list[dict[str, list[str]]]:
-    """Return what a call needs, as alternatives."""
+    """Return the alternative security requirements of a route."""
     [route] = [route for route in routes.ROUTES if route.key == key]
     with_token = [{"bearer": [route.scope]}]
     return {
@@ -99,10 +99,10 @@ def _security(key: str) -> list[dict[str, list[str]]]:
 
 
 def parameter(name: str, place: str, description: str, example: str | int) -> dict[str, Any]:
-    """A parameter without its schema."""
+    """Describe a parameter, without its schema."""
     return {"name": name, "in": place, "description": description, "example": example}
 
 
 def ref_to_parameter(name: str) -> dict[str, str]:
-    """A reference to one of parameters.components()."""
+    """Return a reference to one of parameters.components()."""
     return {"$ref": f"#/components/parameters/{name}"}

@@ -1,4 +1,4 @@
-"""The parameters that calls of the users take."""
+"""The parameters of the calls on users."""
 
 from typing import Any, Final
 
@@ -13,13 +13,13 @@ _ETAG: Final = entity_tag(EXAMPLE_USER.etag)
 
 
 def components() -> dict[str, Any]:
-    """The parameters, by name."""
+    """Return the parameters by name."""
     condition: Schema = {
         "type": "string",
         "maxLength": 8192,
         "pattern": rf"^(?:[ \t]*\*[ \t]*|{ENTITY_TAGS})$",
     }
-    # Each with a description and an example.
+    # A description and an example for each.
     queries: dict[str, tuple[str, str | int]] = {
         "limit": ("The number of users on a page.", 50),
         "cursor": (
@@ -75,7 +75,7 @@ def components() -> dict[str, Any]:
 
 
 def _query(name: str, schema: Schema) -> Schema:
-    """An enumeration is the user's; whoever lists all of them leaves the parameter out."""
+    """Return a query parameter's schema; for an enumeration, the user's without its default."""
     if "enum" in schema:
         return schemas.member(name)
     integer = {"format": "int32"} if schema["type"] == "integer" else {}

@@ -1,4 +1,4 @@
-"""The answers: header fields, problems with their examples, and what the gateway says itself."""
+"""Builds the responses of the document: the API's, with headers and problems, and the gateway's."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -29,12 +29,12 @@ from backend.users.errors import (
 type Response = dict[str, Any]
 
 _REQUEST_ID: Final = "JKJaXmPLvHcESHA="
-_OF_EVERY_ANSWER: Final = ("X-Request-Id", "X-Content-Type-Options", "Cache-Control")
+_COMMON_HEADERS: Final = ("X-Request-Id", "X-Content-Type-Options", "Cache-Control")
 JSON: Final = bodies.JSON[0]
 
 
 def headers() -> dict[str, Any]:
-    """The header fields of answers, by name."""
+    """Return the response headers by name."""
     tag = entity_tag(EXAMPLE_USER.etag)
     return {
         "X-Request-Id": _header(
@@ -91,7 +91,15 @@ def success(
     example: Any = None,
     media_type: str = JSON,
 ) -> Response:
-    """An answer of the function; names: of header fields beside those of every answer."""
+    """Describe a successful response of the function.
+
+    Args:
+        description: The description.
+        *names: The headers, beside those of every response.
+        schema: The content's schema; None for no content.
+        example: An example of the content.
+        media_type: The content's media type.
+    """
     result: Response = {"description": description, "headers": _headers(names)}
     if schema is not None:
         content: dict[str, Any] = {"schema": schema}
@@ -102,27 +110,27 @@ def success(
 
 
 def components() -> dict[str, Response]:
-    """The answers that several calls can give, by name."""
+    """Return the responses that several calls share, by name."""
     return {
         "Unchanged": success("The state is still the one in If-None-Match.", "ETag", "Vary"),
-        "MalformedRequest": _refused(MalformedRequest),
-        "UserNotFound": _refused(UserNotFound, PathNotFound),
-        "PathNotFound": _refused(PathNotFound),
-        "MethodNotAllowed": _refused(MethodNotAllowed, headers=("Allow",)),
-        "Taken": _refused(UsernameTaken, EmailTaken),
-        "EmailTaken": _refused(EmailTaken),
-        "PreconditionFailed": _refused(PreconditionFailed),
-        "ContentTooLarge": _refused(ContentTooLarge, gateway="Request Entity Too Large"),
-        "UnsupportedMediaType": _refused(
+        "MalformedRequest": _error_response(MalformedRequest),
+        "UserNotFound": _error_response(UserNotFound, PathNotFound),
+        "PathNotFound": _error_response(PathNotFound),
+        "MethodNotAllowed": _error_response(MethodNotAllowed, headers=("Allow",)),
+        "Taken": _error_response(UsernameTaken, EmailTaken),
+        "EmailTaken": _error_response(EmailTaken),
+        "PreconditionFailed": _error_response(PreconditionFailed),
+        "ContentTooLarge": _error_response(ContentTooLarge, gateway="Request Entity Too Large"),
+        "UnsupportedMediaType": _error_response(
             UnsupportedMediaType, headers=("Accept", "Accept-Encoding")
         ),
-        "UnsupportedPatch": _refused(
+        "UnsupportedPatch": _error_response(
             UnsupportedMediaType, headers=("Accept-Patch", "Accept-Encoding")
         ),
-        "InvalidUser": _refused(InvalidUser),
-        "InvalidUserOrKey": _refused(InvalidUser, IdempotencyKeyReused),
-        "InternalError": _refused(Exception, gateway="Internal Server Error"),
-        "Unavailable": _refused(
+        "InvalidUser": _error_response(InvalidUser),
+        "InvalidUserOrKey": _error_response(InvalidUser, IdempotencyKeyReused),
+        "InternalError": _error_response(Exception, gateway="Internal Server Error"),
+        "Unavailable": _error_response(
             Unavailable, headers=("Retry-After",), gateway="Service Unavailable"
         ),
         "Unauthorized": _of_the_gateway(
@@ -142,20 +150,26 @@ def components() -> dict[str, Response]:
 
 
 def without_content(response: Response) -> Response:
-    """The answer to HEAD: that to GET, less its content."""
+    """Return the response to HEAD for a response to GET."""
     return {name: value for name, value in response.items() if name not in {"content", "links"}}
 
 
-def _refused(
+def _error_response(
     *errors: type[Exception], headers: tuple[str, ...] = (), gateway: str | None = None
 ) -> Response:
-    """headers: those that may come with it; gateway: its own message of the same status."""
-    kinds = {_kind(error): _example(error, headers) for error in errors}
+    """Describe an error response.
+
+    Args:
+        *errors: The errors that it stands for, all with the same status.
+        headers: The headers that it may have.
+        gateway: The message of the gateway's own response with the same status, if there is one.
+    """
+    kinds = {_problem_type(error): _example(error, headers) for error in errors}
     [status] = {kind.status for kind in kinds}
     description = "\n\n".join(f"`{_uri(k)}`: {EXPLANATIONS[k.name]}" for k in kinds)
     content: dict[str, Any] = {
         problems.MEDIA_TYPE: {
-            # What stands beside $ref holds too (JSON Schema 2020-12, section 8.2.3.1).
+            # Keywords beside $ref apply, too (JSON Schema 2020-12, section 8.2.3.1).
             "schema": {
                 **ref("Problem"),
                 "properties": {
@@ -177,7 +191,7 @@ def _refused(
 
 
 def _of_the_gateway(description: str, message: str, *names: str) -> Response:
-    """names: of header fields, all that it has of those that are described."""
+    """Describe a response of the gateway's own, with only the headers that `names` lists."""
     result: Response = {"description": f"{description} Sent by the gateway."}
     if names:
         result["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
@@ -188,7 +202,7 @@ def _gateway_content(message: str) -> dict[str, Any]:
     return {JSON: {"schema": ref("GatewayMessage"), "example": {"message": message}}}
 
 
-def _kind(error: type[Exception]) -> ProblemType:
+def _problem_type(error: type[Exception]) -> ProblemType:
     return PROBLEM_TYPES.get(error, INTERNAL_ERROR)
 
 
@@ -197,7 +211,7 @@ def _uri(kind: ProblemType) -> str:
 
 
 def _example(error: type[Exception], headers: tuple[str, ...]) -> dict[str, Any]:
-    """What the code answers to such an error."""
+    """Return the body of the code's response to such an error."""
     raised: Exception
     if error is MalformedRequest:
         raised = MalformedRequest("Send a body that is JSON.")
@@ -228,15 +242,20 @@ def _invalid_user() -> InvalidUser:
 def _header(
     description: str, example: str, *, length: int = 128, always: bool = True
 ) -> dict[str, Any]:
-    """always: whether every answer that names it has it."""
+    """Describe a header; `always` says whether every response that lists it has it."""
     schema = {"type": "string", "maxLength": length, "pattern": "^[\\x20-\\x7e]*$"}
     return {"description": description, "required": always, "schema": schema, "example": example}
 
 
 def _headers(names: Iterable[str], *, always: bool = True) -> dict[str, Any]:
-    """always: false where the gateway may give the same status, without any of them."""
+    """Refer to headers.
+
+    Args:
+        names: The headers, beside those of every response.
+        always: False if the gateway's own response with this status has none of them.
+    """
     result: dict[str, Any] = {}
-    for name in (*_OF_EVERY_ANSWER, *names):
+    for name in (*_COMMON_HEADERS, *names):
         header = headers()[name]
         is_as_named = always or not header["required"]
         result[name] = (

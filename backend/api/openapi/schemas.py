@@ -1,4 +1,4 @@
-"""The schemas of what is sent and answered, each made from runtime/schema.py."""
+"""The schemas of requests and responses, made from backend/users/schema.py."""
 
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ _READ_ONLY: Final[dict[str, Schema]] = {
         "description": "1 for a new user, incremented by every change.",
     },
 }
-# Named in components, so that a generated client has one type for each and not one for each use.
+# Named components, so that a generated client has one type for each, not one for each use.
 _NAMED: Final = {name: f"User{name.title()}" for name, s in WRITABLE.items() if "enum" in s}
 
 EXAMPLE_USER: Final = User(
@@ -59,19 +59,19 @@ EXAMPLE_USER: Final = User(
     version=1,
     etag="b1946ac92492d2347c6235b4",
 )
-# The cursor, and the reference in Link, of the page after one that ends with that user.
+# The cursor and the Link of the page after one that ends with that user.
 EXAMPLE_CURSOR, EXAMPLE_NEXT = next_page(
     Listing(limit=1, username_prefix="ja"), EXAMPLE_USER.username
 )
 
 
 def ref(name: str) -> Schema:
-    """A reference to a schema of the components."""
+    """Return a reference to a schema of components()."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def documented(schema: Schema) -> Schema:
-    """The schema, its description a sentence."""
+    """Return a schema with its description turned into a sentence."""
     result = dict(schema)
     if description := schema.get("description"):
         result["description"] = f"{description[0].upper()}{description[1:]}."
@@ -79,7 +79,7 @@ def documented(schema: Schema) -> Schema:
 
 
 def components() -> dict[str, Schema]:
-    """All schemas, by name."""
+    """Return all schemas by name."""
     return {
         "User": _user(),
         "NewUser": _object(
@@ -214,17 +214,17 @@ def _nullable_members() -> dict[str, Schema]:
 
 
 def _patched_members() -> dict[str, Schema]:
-    """A patch that leaves out a member doesn't set its default."""
+    """Return the members without defaults: a patch doesn't set those that it leaves out."""
     return {name: _without(schema, "default") for name, schema in _nullable_members().items()}
 
 
 def _left_out() -> dict[str, Schema]:
-    """What a new user can't be given; clients that write every member they know write null."""
+    """Return the read-only members as null, which clients send that write every member."""
     return {name: {"type": "null", "description": "Read-only."} for name in READ_ONLY}
 
 
 def _echoed(username_type: str | list[str]) -> dict[str, Schema]:
-    """What a client that sends back what it read may send, to no effect."""
+    """Return the members that a client may send back as it read them, without effect."""
     username = {
         **documented(USERNAME),
         "type": username_type,
@@ -234,7 +234,7 @@ def _echoed(username_type: str | list[str]) -> dict[str, Schema]:
 
 
 def member(name: str) -> Schema:
-    """The schema of a writable member, as answers have it."""
+    """Return the schema of a writable member in responses."""
     if name in _NAMED:
         return ref(_NAMED[name])
     return ref("Attributes") if name == "attributes" else documented(WRITABLE[name])
@@ -272,7 +272,7 @@ def _object(
     example: dict[str, Any] | None = None,
     closed: bool = True,
 ) -> Schema:
-    """closed: a request's, which refuses unknown members; a response may get new ones."""
+    """Return the schema of an object; `closed` if unknown members are refused, as in requests."""
     result: Schema = {"type": "object", "description": description, "properties": properties}
     if closed:
         result["additionalProperties"] = False

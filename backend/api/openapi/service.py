@@ -1,4 +1,4 @@
-"""The calls by which the API tells of itself."""
+"""The calls for health checks and the API's documentation."""
 
 from typing import Any, Final
 
@@ -15,12 +15,12 @@ TAG: Final = "service"
 
 _PAGE: Final = {**BY_THE_GATEWAY, "500": "InternalError", "503": "NoAnswer"}
 _FILE: Final = {**_PAGE, "304": "Unchanged", "400": "MalformedRequest"}
-_OF_A_FILE: Final = ("ETag", "Vary", "Content-Encoding")
+_FILE_HEADERS: Final = ("ETag", "Vary", "Content-Encoding")
 _HEALTH: Final = {"429": "TooManyRequests", "500": "InternalError", "503": "Unavailable"}
 
 
 def paths() -> dict[str, Any]:
-    """The paths, each with its calls."""
+    """Return the paths with their calls."""
     return {
         "/health": path(
             get=operation(
@@ -43,7 +43,10 @@ def paths() -> dict[str, Any]:
                 "getOpenAPI",
                 "Get this document",
                 "Returns this document as JSON.",
-                {"200": success("The document.", *_OF_A_FILE, schema={"type": "object"}), **_FILE},
+                {
+                    "200": success("The document.", *_FILE_HEADERS, schema={"type": "object"}),
+                    **_FILE,
+                },
                 parameters=("If-None-Match",),
                 tag=TAG,
             )
@@ -78,7 +81,7 @@ def paths() -> dict[str, Any]:
                     "Returns a script, a style sheet or a licence of the documentation page.",
                     {
                         "200": _text(
-                            success("The file.", *_OF_A_FILE),
+                            success("The file.", *_FILE_HEADERS),
                             "text/javascript",
                             "text/css",
                             "text/plain",
@@ -119,5 +122,5 @@ def _page(description: str, *names: str) -> Response:
 
 
 def _text(answer: Response, *media_types: str) -> Response:
-    """The answer with a content that nobody takes apart."""
+    """Add content of these media types, without schemas, to a response."""
     return {**answer, "content": {media_type: {} for media_type in media_types}}

@@ -1,4 +1,4 @@
-"""The calls on the users."""
+"""The calls on users."""
 
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ _WITH_A_BODY: Final = {"413": "ContentTooLarge"}
 
 
 def paths() -> dict[str, Any]:
-    """The paths, each with its calls."""
+    """Return the paths with their calls."""
     return {
         "/users": path(
             get=operation(
@@ -134,7 +134,7 @@ def _body(schema: str, media_types: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _user(description: str, *names: str, linked: bool = False) -> Response:
-    """linked: says which calls go on from here."""
+    """Describe a response with a user; `linked` adds links to the calls on that user."""
     document = EXAMPLE_USER.to_document()
     answer = success(description, "ETag", *names, schema=ref("User"), example=document)
     if linked:

@@ -1,4 +1,4 @@
-"""The document as a file."""
+"""The document's files."""
 
 import json
 from pathlib import Path
@@ -8,5 +8,5 @@ PATH: Final = Path(__file__).parents[3] / "docs" / "openapi.json"
 
 
 def text(document: dict[str, Any]) -> str:
-    """The document as it is committed: the same text for the same document."""
+    """Return a document's text as it is committed."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

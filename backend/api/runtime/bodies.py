@@ -1,4 +1,4 @@
-"""Reads a request's body: one JSON object, exactly as the client meant it, or a refusal."""
+"""Reads JSON objects from requests' bodies, and refuses those that could be misunderstood."""
 
 import base64
 import json
@@ -12,25 +12,32 @@ JSON: Final = ("application/json",)
 MERGE_PATCH: Final = ("application/merge-patch+json", "application/json")
 
 _PLAIN: Final = "identity"
-# What clients call the only encoding that JSON has (RFC 8259, section 8.1), and what is part of it.
-# The parameter has no effect on JSON (section 11), but who names another encoding may mean it, and
-# the gateway silently replaces bytes that aren't UTF-8.
+# The names of JSON's only encoding (RFC 8259, section 8.1) and of a subset of it. The parameter has
+# no effect on JSON (section 11), but a client that names another encoding may use it, and the
+# gateway silently replaces bytes that aren't UTF-8.
 _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 MAX_BYTES: Final = 64 * 1024
-# A user has two levels; validation and encoding have limits of their own, far above this.
+# A user has two levels. Validation and encoding fail only far above this limit.
 _MAX_DEPTH: Final = 32
-# Python refuses to parse longer ones (sys.get_int_max_str_digits) and the schema far shorter ones.
+# Below Python's limit for integers (sys.get_int_max_str_digits), far above the schema's.
 _MAX_DIGITS: Final = 4000
 
 
 def read_object(event: dict[str, Any], accepted: tuple[str, ...], *, header: str) -> Document:
-    """The JSON object in the body of an HTTP API event (payload format 2.0).
+    """Read the JSON object in the body of a request.
 
-    accepted: media types, the preferred one first; header: the response field that lists them
-    when the request has another. Raises MalformedRequest, ContentTooLarge, UnsupportedMediaType.
+    Args:
+        event: The gateway's HTTP API event (payload format 2.0).
+        accepted: The media types that the call takes, the preferred one first.
+        header: The header that lists them in the response to a request with another media type.
+
+    Raises:
+        MalformedRequest: The body isn't a JSON object.
+        ContentTooLarge: The body has more than MAX_BYTES.
+        UnsupportedMediaType: The body has another media type or a content coding.
     """
     body = event.get("body") or ""
-    # What can't be encoded is let through here, for _decode() to refuse.
+    # Lone surrogates pass here; _decode() refuses them.
     encoded = event.get("isBase64Encoded")
     content = base64.b64decode(body) if encoded else body.encode(errors="surrogatepass")
     if not content:
@@ -47,7 +54,10 @@ def read_object(event: dict[str, Any], accepted: tuple[str, ...], *, header: str
 
 
 def _is_plain(content_encoding: str) -> bool:
-    """A list, whose elements may be empty (RFC 9110, sections 5.6.1 and 8.4)."""
+    """Return whether a Content-Encoding, a list with optional elements, names no coding.
+
+    See RFC 9110, sections 5.6.1 and 8.4.
+    """
     return {coding.strip().lower() for coding in content_encoding.split(",")} <= {"", _PLAIN}
 
 
@@ -76,7 +86,7 @@ def _decode(content: bytes) -> Document:
     if not isinstance(value, dict):
         raise MalformedRequest("Send a JSON object, not another JSON value.")
     _refuse_depth(value)
-    if "\\ud" in text.lower():  # an escape in JSON can name half a character
+    if "\\ud" in text.lower():  # a JSON escape can be a lone surrogate
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
@@ -100,7 +110,7 @@ def _refuse_depth(value: Any) -> None:
 
 def _object(pairs: list[tuple[str, Any]]) -> Document:
     value = dict(pairs)
-    if len(value) < len(pairs):  # RFC 8259 leaves open which one counts, so neither does
+    if len(value) < len(pairs):  # RFC 8259 leaves open which one counts
         raise MalformedRequest("Send each member of an object once.")
     return value
 
@@ -110,7 +120,10 @@ def _integer(digits: str) -> int | float:
 
 
 def _double(number: str) -> float:
-    """Return the nearest double; what becomes infinite, or NaN for 0, is refused by the schema."""
+    """Return the nearest double; NaN if that is 0 but the number isn't.
+
+    The schema refuses NaN and infinite numbers.
+    """
     value = float(number)
     is_zero = not number.lower().partition("e")[0].strip("-0.")
     return value if value or is_zero else math.nan

@@ -1,4 +1,4 @@
-"""The calls: each reads a request, asks the port, and says the answer in HTTP."""
+"""The API's calls: each reads a request, calls the repository and returns an HTTP response."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -18,13 +18,13 @@ type Call = Callable[[Event], Response]
 
 
 class Calls:
-    """Take a request as the gateway describes it (payload format 2.0), once its route is known.
+    """The calls, which take the gateway's event (payload format 2.0).
 
     Each may raise a RequestError or a DomainError.
 
     Args:
-        users: the store.
-        count: called with the name of a metric when what it counts has happened.
+        users: The store of users.
+        count: Adds 1 to the metric whose name it is given.
     """
 
     def __init__(self, users: UserRepository, count: Callable[[str], None]) -> None:
@@ -32,7 +32,7 @@ class Calls:
         self._count = count
 
     def by_route(self) -> Mapping[str, Call]:
-        """Return the call of each route, by the route's key."""
+        """Return the calls by their routes' keys."""
         reads = {
             "/users": self.list_users,
             "/users/{username}": self.get,
@@ -48,7 +48,7 @@ class Calls:
         }
 
     def create(self, event: Event) -> Response:
-        """Create a user, or repeat the response to the create that had the same key."""
+        """Create a user, or repeat the response to an earlier create with the same key."""
         _refuse_query(event)
         document = bodies.read_object(event, bodies.JSON, header="Accept")
         key = idempotency.read_key(event["headers"], claims(event), document)
@@ -63,7 +63,7 @@ class Calls:
         return _user_response(created, status=201, headers=headers)
 
     def list_users(self, event: Event) -> Response:
-        """List the users that the query asks for, a page of them."""
+        """Return a page of the users that the query asks for."""
         listing = read_listing(_query(event))
         page = self._users.list_users(listing)
         document: Document = {"users": [user.to_document() for user in page.users]}
@@ -75,7 +75,7 @@ class Calls:
         return json_response(200, document, headers)
 
     def get(self, event: Event) -> Response:
-        """Read a user."""
+        """Return a user."""
         _refuse_query(event)
         preconditions = Preconditions.of(event["headers"])
         user = self._users.get(_username(event))
@@ -136,20 +136,20 @@ class Calls:
         return Response(204, {})
 
     def health(self, _event: Event) -> Response:
-        """Say that the store can be reached."""
+        """Check that the store can be reached."""
         self._users.check()
         return json_response(200, {"status": "ok"}, {})
 
 
 def page(event: Event) -> Response:
-    """Give a person something to read."""
-    from backend.api.runtime import pages  # noqa: PLC0415 what only people ask for costs no other call anything
+    """Return a page or a file of the documentation."""
+    from backend.api.runtime import pages  # noqa: PLC0415 other calls don't need it
 
-    return pages.answer(event["rawPath"], event["headers"])
+    return pages.get(event["rawPath"], event["headers"])
 
 
 def claims(event: Event) -> Mapping[str, str]:
-    """Return what the token says; nothing where a route needs none."""
+    """Return the token's claims; none if the route needs no token."""
     found: Mapping[str, str] | None = (
         event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims")
     )
@@ -157,7 +157,7 @@ def claims(event: Event) -> Mapping[str, str]:
 
 
 def json_response(status: int, body: Document, headers: Mapping[str, str]) -> Response:
-    """Return a response with a document; its media type is application/json, or in `headers`."""
+    """Return a response with a JSON body; `headers` may replace the media type application/json."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return Response(status, {"Content-Type": "application/json", **headers}, text)
 
@@ -171,7 +171,11 @@ def _user_response(
 
 
 def _username(event: Event) -> str:
-    """The username in the path, as it is stored; what can't be one is no user's."""
+    """Return the username in the path as it is stored.
+
+    Raises:
+        UserNotFound: It isn't valid, so no user has it.
+    """
     normalized = validation.normalized_username(event["pathParameters"]["username"])
     if normalized is None:
         raise UserNotFound
@@ -179,7 +183,7 @@ def _username(event: Event) -> str:
 
 
 def _query(event: Event) -> str:
-    # The gateway joins repeated parameters with commas everywhere else.
+    # Not queryStringParameters: there, the gateway joins repeated parameters with commas.
     query: str = event.get("rawQueryString", "")
     return query
 

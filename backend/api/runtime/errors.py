@@ -1,11 +1,11 @@
-"""What can be wrong with an HTTP request. problems.py maps each error to a response.
+"""The errors in HTTP requests. problems.py maps them to responses.
 
 Every message is one sentence that tells a person what to do. None holds a value that a client sent.
 """
 
 
 class RequestError(Exception):
-    """The base of every error in a request that has nothing to do with users."""
+    """The base class of errors in a request, apart from the domain's errors."""
 
 
 class MalformedRequest(RequestError):
@@ -23,9 +23,9 @@ class UnsupportedMediaType(RequestError):
         """Make the error.
 
         Args:
-            accepted: What the call takes; the preferred one first.
-            header: The response header that lists `accepted`.
-            advice: What to do, if it isn't to send another Content-Type.
+            accepted: The media types or codings that the call takes, the preferred one first.
+            header: The response header that lists them.
+            advice: The message; without one, it says which Content-Type to send.
         """
         super().__init__(advice or f"Send the header Content-Type: {accepted[0]}.")
         self.accepted = accepted

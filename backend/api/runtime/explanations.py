@@ -6,11 +6,11 @@ from backend.users.errors import MAX_FAULTS
 
 
 class Explanation(NamedTuple):
-    """The text of a problem page.
+    """An explanation of a problem type.
 
     Attributes:
-        meaning: why the request got this response.
-        remedy: what the caller can do.
+        meaning: Why the response was given.
+        remedy: What the caller should do now.
     """
 
     meaning: str

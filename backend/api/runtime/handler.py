@@ -23,21 +23,25 @@ from backend.users.errors import Unavailable
 from backend.users.repository import UserRepository
 
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-# What the names of this component's files begin with.
+# The repository's root, or the archive's.
 _ROOT: Final = f"{Path(__file__).parents[3]}/"
-# The route of what no other has. It needs a token, but no scope, so that it runs no call.
+# The route of requests that match no other. It needs no scope, so it must not run a call.
 _DEFAULT: Final = "$default"
-# Another writer was first.
+# Statuses that the metric Conflicts counts.
 _CONFLICTS: Final = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
 
 
 class UserAPI:
-    """Takes HTTP API events (payload format 2.0), and returns what the gateway is to answer.
+    """Handles HTTP API events (payload format 2.0).
 
-    The gateway decides which route a request takes, and checks the token for that route. So the
-    route's key alone decides what happens here. The path is no second opinion: the gateway decodes
-    it, sometimes twice, and cuts it at a decoded question mark. It can only contradict the route,
-    and then nothing happens.
+    The gateway matches a request to a route and checks the token for that route, so the route's key
+    alone decides which call runs. The path doesn't: the gateway decodes it, sometimes twice, and
+    cuts it at a decoded question mark. If the path contradicts the route, no call runs.
+
+    Args:
+        users: The store of users.
+        logger: Writes the log.
+        metrics: Collects the metrics.
     """
 
     def __init__(self, users: UserRepository, logger: Logger, metrics: EphemeralMetrics) -> None:
@@ -45,12 +49,12 @@ class UserAPI:
         self._metrics = metrics
         self._is_cold = True
         self._debug_share = float(logger.sampling_rate or 0)
-        # None: the logger has chosen a level by itself, and doesn't say which.
+        # None, because the logger has chosen its first level itself and doesn't say which.
         self._is_debugged: bool | None = None if self._debug_share else False
         self._calls = Calls(users, self._count).by_route()
 
     def __call__(self, event: Event, _context: object) -> dict[str, Any]:
-        """Answer one request."""
+        """Handle one request and return the response in the gateway's format."""
         started = time.perf_counter()
         self._choose_level()
         route: str = event.get("routeKey", _DEFAULT)
@@ -59,9 +63,9 @@ class UserAPI:
         request = event["requestContext"]
         try:
             response = self._call_of(route, event)(event)
-        except Exception as error:  # noqa: BLE001 a bug is logged, and its answer is 500
-            response = self._failed(error, request["requestId"])
-        answer = _in_the_gateways_format(
+        except Exception as error:  # noqa: BLE001 bugs are logged, and become 500
+            response = self._error_response(error, request["requestId"])
+        result = _to_gateway_format(
             response,
             {**_HEADERS, **response.headers, "X-Request-Id": request["requestId"]},
             is_head=request["http"]["method"].upper() == "HEAD",
@@ -79,12 +83,12 @@ class UserAPI:
         self._is_cold = False
         if self._metrics.metric_set:
             self._metrics.flush_metrics()
-        return answer
+        return result
 
     def _choose_level(self) -> None:
-        """Log a share of the requests at DEBUG.
+        """Choose at random whether to log this request at DEBUG.
 
-        setLevel() clears the caches of all loggers, so it is called only when the level changes.
+        setLevel() is called only if the level changes, because it clears all loggers' caches.
         """
         is_debugged = random.random() < self._debug_share  # noqa: S311 it keeps no secret
         if is_debugged is not self._is_debugged:
@@ -93,30 +97,35 @@ class UserAPI:
             self._is_debugged = is_debugged
 
     def _call_of(self, route: str, event: Event) -> Call:
-        """Return the route's call. Raises PathNotFound, or MethodNotAllowed."""
+        """Return the route's call.
+
+        Raises:
+            PathNotFound: No route has the path, or the path contradicts the route.
+            MethodNotAllowed: The path has routes, but none for the method.
+        """
         if route == _DEFAULT:
             allowed = routes.methods(event["rawPath"])
             if allowed and event["requestContext"]["http"]["method"] not in allowed:
                 raise MethodNotAllowed(allowed)
             raise PathNotFound
-        if not _agrees(event, route):
+        if not _is_consistent(event, route):
             raise PathNotFound
         return self._calls[route]
 
-    def _failed(self, error: Exception, request_id: str) -> Response:
+    def _error_response(self, error: Exception, request_id: str) -> Response:
         if isinstance(error, NotModified):
             return Response(HTTPStatus.NOT_MODIFIED, {"ETag": entity_tag(error.etag)})
         if isinstance(error, Unavailable):
             self._logger.warning("unavailable", reason=error.reason, request_id=request_id)
-        answer = problem(error, request_id)
-        if answer.status in _CONFLICTS:
+        found = problem(error, request_id)
+        if found.status in _CONFLICTS:
             self._count("Conflicts")
-        if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        if found.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self._log_bug(error, request_id)
-        return json_response(answer.status, answer.body, answer.headers)
+        return json_response(found.status, found.body, found.headers)
 
     def _log_bug(self, error: Exception, request_id: str) -> None:
-        # Neither the exception's text nor any source line: both could hold a user's data.
+        # Without the exception's text and source lines, which could hold a user's data.
         self._logger.error(
             "bug",
             exception_name=type(error).__qualname__,
@@ -132,13 +141,13 @@ class UserAPI:
         self._metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1)
 
 
-def _agrees(event: Event, route: str) -> bool:
-    """Whether all that the gateway says of a request means this route and these parameters."""
+def _is_consistent(event: Event, route: str) -> bool:
+    """Return whether the event's paths and methods all agree with the route and its parameters."""
     method, _, template = route.partition(" ")
     request = event["requestContext"]
     path = routes.filled(template, event.get("pathParameters") or {})
     return (
-        # Whether the gateway decodes each of the two is documented nowhere.
+        # AWS doesn't document whether the gateway decodes each of the two paths.
         all(path in {one, unquote(one)} for one in (event["rawPath"], request["http"]["path"]))
         and request["http"]["method"].upper() == method
         and request.get("routeKey") == route
@@ -146,17 +155,17 @@ def _agrees(event: Event, route: str) -> bool:
 
 
 def _source(filename: str) -> str:
-    """Return a file's path in the repository, or the name of one that isn't from there."""
+    """Return a file's path in the repository, or only its name if it is from elsewhere."""
     path = filename.removeprefix(_ROOT)
     return path if path != filename else Path(filename).name
 
 
-def _in_the_gateways_format(
+def _to_gateway_format(
     response: Response, headers: dict[str, str], *, is_head: bool
 ) -> dict[str, Any]:
     body = response.body
     if is_head and body:
-        # As GET would say it (RFC 9110, section 8.6); the gateway would count what there is.
+        # The length of GET's body (RFC 9110, section 8.6); the gateway would send 0.
         octets = body if isinstance(body, bytes) else body.encode()
         headers["Content-Length"] = str(len(octets))
         body = ""

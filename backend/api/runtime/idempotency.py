@@ -1,4 +1,4 @@
-"""The Idempotency-Key header: a create that is tried again happens once."""
+"""The Idempotency-Key header, with which a repeated create happens only once."""
 
 import hashlib
 import json
@@ -14,23 +14,23 @@ KEY_PATTERN: Final = "^[\\x21-\\x7e]{1,255}$"
 _key = re.compile(KEY_PATTERN)
 
 
-# What names the caller where a token has no subject, as some issuers' have none when a program
-# asks for itself: the client (RFC 8693, section 4.3; OpenID Connect Core, section 2).
+# The claims that name the client (RFC 8693, section 4.3; OpenID Connect Core, section 2). Some
+# issuers leave out the subject in tokens that a program gets for itself.
 CLIENT_CLAIMS: Final = ("client_id", "azp")
 
 
 def read_key(
     headers: Mapping[str, str], claims: Mapping[str, str], document: Document
 ) -> IdempotencyKey | None:
-    """Return the attempt that a request is, or None if it has no key.
+    """Return a request's idempotency key, or None if it has none.
 
     Args:
-        headers: with lower-case names.
-        claims: of the token; keys of one caller are not those of another.
-        document: the body.
+        headers: The request's headers, with lower-case names.
+        claims: The token's claims, because each caller has keys of its own.
+        document: The request's body.
 
     Raises:
-        MalformedRequest: the key is none, or nobody knows whose it is.
+        MalformedRequest: The key isn't valid, or the token doesn't name the caller.
     """
     key = headers.get("idempotency-key")
     if key is None:
@@ -42,7 +42,7 @@ def read_key(
 
 def _caller(claims: Mapping[str, str]) -> list[str]:
     if subject := claims.get("sub"):
-        return [subject]  # without the claim's name: so it is in the keys that are stored
+        return [subject]  # without the claim's name, as in keys that are already stored
     for name in CLIENT_CLAIMS:
         if client := claims.get(name):
             return [name, client]
@@ -53,5 +53,5 @@ def _caller(claims: Mapping[str, str]) -> list[str]:
 
 
 def _digest(value: Any) -> str:
-    """Equal for equal JSON only; 1, 1.0 and true, which Python takes for equal, differ."""
+    """Return a digest of a value's JSON, in which 1, 1.0 and true differ."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

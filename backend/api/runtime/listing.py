@@ -1,4 +1,4 @@
-"""The query of GET /users, and the cursors that lead from one page to the next."""
+"""The query of GET /users, and the cursors of its pages."""
 
 import base64
 import hashlib
@@ -20,12 +20,17 @@ _integer = re.compile("[1-9][0-9]{0,8}")
 
 
 def read_query(query: str, known: frozenset[str] = frozenset()) -> dict[str, str]:
-    """The parameters of a raw query, decoded. Raises MalformedRequest.
+    """Decode the parameters of a raw query.
 
-    known: the names of those that the call takes.
+    Args:
+        query: The query as the client sent it, without the question mark.
+        known: The names of the parameters that the call takes.
+
+    Raises:
+        MalformedRequest: A parameter is unknown or repeated, or isn't UTF-8.
     """
     try:
-        # An empty pair, as in "limit=1&", says nothing (https://url.spec.whatwg.org/, section 5.1).
+        # It ignores empty pairs, as in "limit=1&" (https://url.spec.whatwg.org/, section 5.1).
         pairs: list[tuple[str, str]] = parse_qsl(query, keep_blank_values=True, errors="strict")
     except ValueError:
         raise MalformedRequest("Send a query in UTF-8, percent-encoded.") from None
@@ -39,7 +44,11 @@ def read_query(query: str, known: frozenset[str] = frozenset()) -> dict[str, str
 
 
 def read_listing(query: str) -> Listing:
-    """The listing that the query of a request asks for. Raises MalformedRequest."""
+    """Parse the query of GET /users.
+
+    Raises:
+        MalformedRequest: The query isn't valid.
+    """
     parameters = read_query(query, frozenset(LIST_PARAMETERS))
     for name, value in parameters.items():
         is_integer = name == "limit" and _integer.fullmatch(value) is not None
@@ -57,7 +66,7 @@ def read_listing(query: str) -> Listing:
 
 
 def next_page(listing: Listing, last_username: str) -> tuple[str, str]:
-    """The cursor, and the URI reference, of the page that comes after this user."""
+    """Return the cursor and the URI reference of the page after a user."""
     cursor = _make_cursor(last_username, listing)
     parameters = {
         "limit": str(listing.limit),
@@ -79,7 +88,8 @@ def _read_cursor(cursor: str, listing: Listing) -> str:
         username = content[_CHECKSUM_BYTES:].decode()
     except ValueError:
         username = ""
-    # A list of one email has one page. The comparison also finds other spellings in base64.
+    # A list by email has only one page. Comparing whole cursors also refuses other spellings of the
+    # same base64.
     if listing.email is not None or cursor != _make_cursor(username, listing):
         raise MalformedRequest(
             "Send cursor as it was received, with the filters of the page that it came with, "
@@ -89,6 +99,9 @@ def _read_cursor(cursor: str, listing: Listing) -> str:
 
 
 def _checksum(username: str, listing: Listing) -> bytes:
-    """It tells mistakes from cursors. It is no secret: who forges one sees no other users."""
+    """Return a checksum that detects mistakes. It needs no secret: a forged cursor reveals nothing.
+
+    Whoever forges one could list the same users without it.
+    """
     content = json.dumps([_VERSION, listing.username_prefix, listing.status, username])
     return hashlib.sha256(content.encode()).digest()[:_CHECKSUM_BYTES]

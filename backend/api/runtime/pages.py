@@ -1,6 +1,6 @@
-"""What a person reads: the API's document, a page to try it, and a page for each problem type.
+"""The documentation: the OpenAPI document, a page to try the API, and a page per problem type.
 
-Imported only when one of them is asked for: no other call pays for it.
+Imported only for these calls, so that no other call pays for it.
 """
 
 import gzip
@@ -28,7 +28,7 @@ from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemT
 from backend.api.runtime.response import Response
 from backend.users.errors import Fault, InvalidUser, Unavailable
 
-# Our own pages, and what asset.py adds to them.
+# The API's own pages, and the files that backend/api/asset.py adds to them.
 FOLDER: Final = Path(__file__).parent / "static"
 
 _HTML: Final = "text/html; charset=utf-8"
@@ -38,13 +38,18 @@ _TEXT: Final = "text/plain; charset=utf-8"
 
 
 class _File(NamedTuple):
-    """name: in the folder; one that ends in .gz is kept compressed."""
+    """A file to serve.
+
+    Attributes:
+        name: Its name in FOLDER. If it ends in .gz, the file is compressed.
+        media_type: Its media type, uncompressed.
+    """
 
     name: str
     media_type: str
 
 
-# All that can be had; a path is never made into the name of a file.
+# The files by their paths. A file's name is never made from a request's path.
 _FILES: Final = {
     "/openapi.json": _File("openapi.json.gz", "application/json"),
     "/docs": _File("docs.html", _HTML),
@@ -63,9 +68,9 @@ _PROBLEM_PAGES: Final = {
     f"/problems/{kind.name}": (kind, error) for error, kind in PROBLEM_TYPES.items()
 } | {f"/problems/{INTERNAL_ERROR.name}": (INTERNAL_ERROR, Exception)}
 
-# Nothing from elsewhere, nothing inline, no eval: a text that someone got into the document
-# can't become a script, and can't send a token away.
-_READ_ONLY: Final = (
+# Content security policies: nothing from other origins, nothing inline, no eval. Text that was
+# injected into the document can't run as a script, and can't send a token elsewhere.
+_STATIC_POLICY: Final = (
     "default-src 'none'",
     "style-src 'self'",
     "img-src 'self' data:",
@@ -73,9 +78,9 @@ _READ_ONLY: Final = (
     "form-action 'none'",
     "frame-ancestors 'none'",
 )
-_TRIES: Final = (*_READ_ONLY, "script-src 'self'", "connect-src 'self'")
+_DOCS_POLICY: Final = (*_STATIC_POLICY, "script-src 'self'", "connect-src 'self'")
 
-# Those of which the name alone doesn't say how one looks.
+# Examples of the errors that can't be made without arguments.
 _EXAMPLES: Final[dict[type[Exception], Exception]] = {
     MalformedRequest: MalformedRequest("Send a body that is JSON."),
     MethodNotAllowed: MethodNotAllowed(("GET", "HEAD", "PUT", "PATCH", "DELETE")),
@@ -87,13 +92,19 @@ _EXAMPLES: Final[dict[type[Exception], Exception]] = {
 _EXAMPLE_ID: Final = "JKJaXmPLvHcESHA="
 
 
-def answer(path: str, headers: Mapping[str, str]) -> Response:
-    """What is at a path, for a request with these headers. Raises PathNotFound, MalformedRequest.
+def get(path: str, headers: Mapping[str, str]) -> Response:
+    """Return the page or the file at a path.
 
-    headers: with lower-case names.
+    Args:
+        path: The request's path.
+        headers: The request's headers, with lower-case names.
+
+    Raises:
+        PathNotFound: There is nothing at the path.
+        MalformedRequest: A precondition can't be parsed.
     """
     if path in _PROBLEM_PAGES:
-        return _page(_problem_page(*_PROBLEM_PAGES[path]), _READ_ONLY, {})
+        return _page(_problem_page(*_PROBLEM_PAGES[path]), _STATIC_POLICY, {})
     if path == _PROBLEM_STYLE:
         return Response(200, {"Content-Type": _CSS}, _text("page.css"))
     if path not in _FILES:
@@ -102,24 +113,24 @@ def answer(path: str, headers: Mapping[str, str]) -> Response:
 
 
 def _file(file: _File, request: Mapping[str, str]) -> Response:
-    """The file, compressed when it is kept so and the client takes it; or 304."""
+    """Return a file, compressed if it is stored so and the client accepts it, or 304."""
     content = (FOLDER / file.name).read_bytes()
     etag = hashlib.sha256(content).hexdigest()[:24]
-    # The names stay when the content changes: it may be kept, and is asked for each time.
+    # Caches must revalidate, because the names stay the same when the content changes.
     headers = {"Cache-Control": "no-cache"}
     is_compressed = False
     if file.name.endswith(".gz"):
         headers["Vary"] = "Accept-Encoding"
-        is_compressed = _takes_gzip(request.get("accept-encoding", ""))
+        is_compressed = _accepts_gzip(request.get("accept-encoding", ""))
         if is_compressed:
-            etag += "-gzip"  # a strong tag names bytes
+            etag += "-gzip"  # a strong ETag identifies the bytes
         else:
             content = gzip.decompress(content)
     headers["ETag"] = entity_tag(etag)
     if Preconditions.of(request).is_known(etag):
         return Response(HTTPStatus.NOT_MODIFIED, headers)
     if file.media_type == _HTML:
-        return _page(content.decode(), _TRIES, headers)
+        return _page(content.decode(), _DOCS_POLICY, headers)
     headers["Content-Type"] = file.media_type
     if not is_compressed:
         return Response(200, headers, content.decode())
@@ -137,8 +148,8 @@ def _page(body: str, policy: tuple[str, ...], headers: dict[str, str]) -> Respon
     return Response(200, {**headers, **isolation}, body)
 
 
-def _takes_gzip(accept_encoding: str) -> bool:
-    """Whether the field allows gzip (RFC 9110, section 12.5.3)."""
+def _accepts_gzip(accept_encoding: str) -> bool:
+    """Return whether an Accept-Encoding allows gzip (RFC 9110, section 12.5.3)."""
     weights = {}
     for coding in accept_encoding.lower().split(","):
         name, *parameters = (part.strip() for part in coding.split(";"))

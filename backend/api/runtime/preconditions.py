@@ -1,4 +1,4 @@
-"""If-Match and If-None-Match (RFC 9110, section 13), on strong entity tags."""
+"""The headers If-Match and If-None-Match (RFC 9110, section 13)."""
 
 import re
 from collections.abc import Mapping
@@ -16,37 +16,55 @@ _ANY = "*"
 
 
 class _Condition(NamedTuple):
-    """Entity tags that were listed, with their quotes; both None for `*`."""
+    """The entity tags in a header, with their quotes; both None for `*`.
+
+    Attributes:
+        strong: The tags for strong comparison, without those that are weak.
+        weak: The tags for weak comparison: all, without W/.
+    """
 
     strong: frozenset[str] | None
     weak: frozenset[str] | None
 
 
 class Preconditions(NamedTuple):
-    """The conditions that a request sets; None for one that it doesn't."""
+    """A request's preconditions; None for a header that it doesn't have."""
 
     if_match: _Condition | None
     if_none_match: _Condition | None
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> "Preconditions":
-        """headers: with lower-case names. Raises MalformedRequest."""
+        """Read the preconditions from a request's headers, whose names must be in lower case.
+
+        Raises:
+            MalformedRequest: A header can't be parsed.
+        """
         return cls(_parsed(headers, "if-match"), _parsed(headers, "if-none-match"))
 
     def check(self, user: User, *, safe: bool) -> None:
-        """Raises PreconditionFailed, or NotModified where the method is safe (GET, HEAD)."""
+        """Check the preconditions against a user's state.
+
+        Args:
+            user: The state.
+            safe: Whether the method is safe (GET or HEAD).
+
+        Raises:
+            PreconditionFailed: A precondition fails.
+            NotModified: If-None-Match fails and the method is safe.
+        """
         if self.if_match and not _matches(self.if_match.strong, user.etag):
             raise PreconditionFailed
         if self.is_known(user.etag):
             raise NotModified(user.etag) if safe else PreconditionFailed
 
     def is_known(self, etag: str) -> bool:
-        """Whether If-None-Match says that the client has this state already."""
+        """Return whether the client already has this state, by its If-None-Match."""
         return bool(self.if_none_match and _matches(self.if_none_match.weak, etag))
 
 
 def entity_tag(etag: str) -> str:
-    """The ETag field of the state that `etag` names."""
+    """Return a state's `etag` as an entity tag, with quotes."""
     return f'"{etag}"'
 
 
@@ -63,7 +81,7 @@ def _parsed(headers: Mapping[str, str], name: str) -> _Condition | None:
     if not _LIST.fullmatch(value):
         raise MalformedRequest(f"Send in {name} an ETag as it was received, with its quotes, or *.")
     tags = list(_ENTITY_TAG.finditer(value))
-    # A weak tag never equals by the strong comparison that If-Match demands.
+    # A weak tag never matches in the strong comparison that If-Match requires.
     return _Condition(
         strong=frozenset(t["tag"] for t in tags if not t["weak"]),
         weak=frozenset(t["tag"] for t in tags),

@@ -1,4 +1,4 @@
-"""The one place where the domain's words become HTTP: problem details (RFC 9457)."""
+"""Maps errors to HTTP responses, as problem details (RFC 9457)."""
 
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +25,13 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 class ProblemType(NamedTuple):
-    """status: HTTP's; name: the last part of the type's URI reference; title: never varies."""
+    """A kind of problem.
+
+    Attributes:
+        status: The HTTP status.
+        name: The last segment of the type's URI reference.
+        title: The same for all problems of the type.
+    """
 
     status: int
     name: str
@@ -54,7 +60,7 @@ _RETRY_AFTER_SECONDS = "1"
 
 
 class Problem(NamedTuple):
-    """An answer: its status, its body, and the header fields that belong to it."""
+    """A problem as a response."""
 
     status: int
     body: dict[str, Any]
@@ -62,7 +68,7 @@ class Problem(NamedTuple):
 
 
 def problem(error: Exception, request_id: str) -> Problem:
-    """Return the response to an error; for a bug it says nothing but the request's id."""
+    """Return the response to an error; for a bug, it tells only the request's id."""
     if not isinstance(error, DomainError | RequestError):
         detail = "The request met a bug; report it with the id in instance."
         return _problem(INTERNAL_ERROR, detail, request_id)

@@ -1,15 +1,16 @@
-"""What a call answers."""
+"""The response of a call."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class Response(NamedTuple):
-    """A response, before the gateway's format.
+    """A response, not yet in the gateway's format.
 
     Attributes:
-        headers: those beside the ones that every response has.
-        body: text, or bytes that are no text; empty where there is none.
+        status: The HTTP status.
+        headers: The headers, without those that every response has.
+        body: Text or binary content; empty for none.
     """
 
     status: int

@@ -1,4 +1,4 @@
-"""The function's settings: the only place that reads the environment."""
+"""The function's settings. Only this module reads the environment."""
 
 import os
 from collections.abc import Mapping
@@ -6,12 +6,16 @@ from typing import NamedTuple
 
 
 class Settings(NamedTuple):
-    """What one deployment's function is told.
+    """The settings of a deployment's function.
 
-    table_name: of the DynamoDB table that holds the users. metrics_namespace: of its metrics in
-    CloudWatch. log_level: DEBUG or INFO. debug_share: of the requests, from 0 to 1, that are logged
-    at DEBUG whatever the level. endpoint: DynamoDB's address; region: which its requests are signed
-    for; authorities: a file of those that may vouch for it, or None for Amazon's.
+    Attributes:
+        table_name: The DynamoDB table that holds the users.
+        metrics_namespace: The CloudWatch namespace of the metrics.
+        log_level: DEBUG or INFO.
+        debug_share: The share of requests, from 0 to 1, to log at DEBUG whatever the level.
+        endpoint: DynamoDB's URL.
+        region: The region that requests are signed for.
+        authorities: A PEM file of the certificate authorities to trust; None for Amazon's.
     """
 
     table_name: str
@@ -24,8 +28,12 @@ class Settings(NamedTuple):
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Raises KeyError that names the missing variable."""
-    # The variables AWS_… are the SDKs': Lambda sets the region, the local cloud and tests the rest.
+    """Read the settings from the environment.
+
+    Raises:
+        KeyError: A variable is missing.
+    """
+    # AWS_… are the SDKs' variables. Lambda sets the region, the local cloud and tests the others.
     override = environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL")
     return Settings(
         table_name=environ["TABLE_NAME"],

@@ -1,7 +1,7 @@
-"""A client for DynamoDB: one signed POST of JSON for each request.
+"""A client for DynamoDB that sends each request as one signed POST of JSON.
 
-Signatures and credentials are botocore's, HTTP and TLS the standard library's. Between them is what
-neither has: one deadline for all that a call takes, and no response that isn't whole.
+botocore signs and finds credentials; the standard library speaks HTTP and TLS. This module adds
+what neither has: one deadline for everything a call does, and a check that each response is whole.
 """
 
 import json
@@ -9,7 +9,7 @@ import math
 import select
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -26,22 +26,27 @@ from botocore.credentials import (
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.utils import ContainerMetadataFetcher
 
-from backend.users.dynamodb.connection import FAULTS, Connection, InvalidResponse, Response
+from backend.users.dynamodb.connection import (
+    CONNECTION_ERRORS,
+    Connection,
+    InvalidResponse,
+    Response,
+)
 from backend.users.dynamodb.deadline import Deadline
 from backend.users.errors import Unavailable
 
 type Document = dict[str, Any]
-# Takes an operation, and the milliseconds that an attempt at it took.
+# Called after each attempt with the operation's name and the milliseconds that the attempt took.
 type Observe = Callable[[str, float], None]
 
-# Those that sign for AWS's services: https://www.amazontrust.com/repository/
+# The root certificates of AWS's services: https://www.amazontrust.com/repository/
 _AUTHORITIES: Final = Path(__file__).with_name("authorities.pem")
 
 _ATTEMPTS: Final = 2
 _ATTEMPT_SECONDS: Final = 2.0
-_THROTTLED_PAUSE_SECONDS: Final = 1.0  # as the SDKs have it
+_THROTTLED_PAUSE_SECONDS: Final = 1.0  # as in the SDKs
 
-# The SDKs' lists. TransactionInProgressException is in theirs, too: Table.transact waits for it.
+# The SDKs' lists, without TransactionInProgressException: Table.transact waits for that itself.
 _THROTTLED: Final = frozenset(
     {
         "BandwidthLimitExceeded",
@@ -68,10 +73,10 @@ class DynamoDBError(Exception):
     """DynamoDB refused a request.
 
     Attributes:
-        code: the kind of error, such as "ValidationException".
-        document: all that the response says.
-        after_lost: whether an earlier attempt at the request got no response that says what became
-            of it, so that it may yet take effect.
+        code: The kind of error, such as "ValidationException".
+        document: The decoded body of the response.
+        after_lost: Whether an earlier attempt got no response that tells its outcome, so that it
+            may still take effect.
     """
 
     def __init__(self, code: str, document: Document) -> None:
@@ -82,14 +87,14 @@ class DynamoDBError(Exception):
 
 
 class Request[T](NamedTuple):
-    """What is asked of DynamoDB.
+    """A request to DynamoDB.
 
     Attributes:
-        operation: its name.
-        document: its input.
-        read: makes what was asked for of the output; raises InvalidResponse when it has another
-            form.
-        check: raises InvalidResponse when an error hasn't the form that its code asks for.
+        operation: The operation's name, such as "GetItem".
+        document: The operation's input.
+        read: Converts the operation's output to the result; raises InvalidResponse if the output is
+            malformed.
+        check: Raises InvalidResponse if an error is malformed.
     """
 
     operation: str
@@ -99,13 +104,13 @@ class Request[T](NamedTuple):
 
 
 class Failure(Exception):
-    """An attempt that failed, where another one may succeed.
+    """A failed attempt at a request that may succeed when repeated.
 
     Attributes:
-        reason: for the log.
-        has_response: whether DynamoDB said so itself.
-        is_throttled: whether it said that there are too many requests.
-        pause: how many seconds it asks to wait.
+        reason: Why it failed, for the log.
+        has_response: Whether DynamoDB responded.
+        is_throttled: Whether DynamoDB throttled the request.
+        pause: How many seconds DynamoDB asks to wait.
     """
 
     def __init__(
@@ -124,9 +129,9 @@ class Failure(Exception):
 
 
 class RetryQuota:
-    """How many requests may be repeated: in an outage, repeating each would double the load.
+    """A budget for retries: repeating every request would double the load in an outage.
 
-    The numbers are the SDKs'.
+    Costs and capacity are those of the SDKs' standard retry mode.
     """
 
     _CAPACITY: Final = 500
@@ -137,30 +142,42 @@ class RetryQuota:
     def __init__(self) -> None:
         self._left = self._CAPACITY
 
-    def acquire(self, failures: Sequence[Failure]) -> int | None:
-        """Return what it costs to repeat the requests that failed, or None if it can't be paid."""
-        cost = sum(self._THROTTLED_RETRY if f.is_throttled else self._RETRY for f in failures)
-        if cost > self._left:
-            return None
-        self._left -= cost
-        return cost
+    def acquire(self, failures: Iterable[Failure]) -> bool:
+        """Pay for repeating all of the failed requests, or for none if too little is left.
 
-    def release(self, cost: int) -> None:
-        """Give back what requests cost that have succeeded, and a little for each that has."""
-        self._left = min(self._CAPACITY, self._left + (cost or self._SUCCESS))
+        Returns:
+            Whether the requests may be repeated.
+        """
+        cost = sum(map(self._cost, failures))
+        if cost > self._left:
+            return False
+        self._left -= cost
+        return True
+
+    def release(self, failure: Failure | None) -> None:
+        """Give back what the retry of one successful request cost, or 1 if it wasn't retried.
+
+        Args:
+            failure: The request's failed attempt; None if the first one succeeded.
+        """
+        amount = self._cost(failure) if failure else self._SUCCESS
+        self._left = min(self._CAPACITY, self._left + amount)
+
+    def _cost(self, failure: Failure) -> int:
+        return self._THROTTLED_RETRY if failure.is_throttled else self._RETRY
 
 
 class Client:
-    """Calls DynamoDB, and keeps its connections: make one, and keep it. For one thread at a time.
+    """Calls DynamoDB over connections that it keeps open. Not thread-safe.
 
     Args:
-        endpoint: DynamoDB's address.
-        region: what signatures are for.
-        authorities: a file of those that may vouch for the endpoint; None for Amazon's.
-        attempt_seconds: how long an attempt at a request may take: to connect, send and receive.
+        endpoint: DynamoDB's URL.
+        region: The region that requests are signed for.
+        authorities: A PEM file of the certificate authorities to trust; None for Amazon's.
+        attempt_seconds: How long one attempt may take to connect, send and receive.
 
     Raises:
-        NoCredentialsError: the environment has none.
+        NoCredentialsError: The environment has no credentials.
     """
 
     def __init__(
@@ -175,7 +192,7 @@ class Client:
         if address.scheme not in {"http", "https"} or not address.hostname:
             raise ValueError("DynamoDB's endpoint must be the address of a server.")
         is_secure = address.scheme == "https"
-        self._tls = _context(authorities) if is_secure else None
+        self._tls = _tls_context(authorities) if is_secure else None
         self._address = address.hostname, address.port or (443 if is_secure else 80)
         self._host = address.netloc.rpartition("@")[2]
         self._url = f"{address.scheme}://{self._host}/"
@@ -186,73 +203,80 @@ class Client:
         self._idle: list[Connection] = []
 
     def call[T](self, request: Request[T], deadline: Deadline, observe: Observe) -> T:
-        """Return what one request asked for: see call_all()."""
+        """Send one request and return its result. See call_all()."""
         return self.call_all([request], deadline, observe)[0]
 
     def call_all[T](
         self, requests: Sequence[Request[T]], deadline: Deadline, observe: Observe
     ) -> list[T]:
-        """Send all requests, each on a connection of its own, then receive what they asked for.
+        """Send requests in parallel, each on its own connection.
 
-        Each may be sent twice, and so must be safe to repeat.
+        A request may be sent twice, so it must be safe to repeat.
 
         Args:
-            requests: what is asked.
-            deadline: for all of it.
-            observe: told of each attempt.
+            requests: The requests.
+            deadline: When the whole call must have ended.
+            observe: Called after each attempt.
+
+        Returns:
+            The result of each request, in the order of the requests.
 
         Raises:
-            Unavailable: a request got no whole response in time, or was throttled.
-            DynamoDBError: a request was refused.
+            Unavailable: A request was throttled or got no whole response in time.
+            DynamoDBError: DynamoDB refused a request.
         """
-        found: dict[int, T] = {}
-        is_lost, cost = False, 0
+        results: dict[int, T] = {}
+        failures: dict[int, Failure] = {}
+        is_lost = False
         for attempt in range(1, _ATTEMPTS + 1):
-            missing = {n: request for n, request in enumerate(requests) if n not in found}
+            missing = {n: request for n, request in enumerate(requests) if n not in results}
             try:
                 outcomes = self._attempt(missing, deadline.attempt(self._attempt_seconds), observe)
             except DynamoDBError as error:
                 error.after_lost = is_lost
                 raise
-            failures = [one for one in outcomes.values() if isinstance(one, Failure)]
-            found |= {n: one for n, one in outcomes.items() if not isinstance(one, Failure)}
+            for number, outcome in outcomes.items():
+                if not isinstance(outcome, Failure):
+                    results[number] = outcome
+                    self._quota.release(failures.get(number))
+            failures = {n: one for n, one in outcomes.items() if isinstance(one, Failure)}
             if not failures:
                 break
-            is_lost = not all(failure.is_throttled for failure in failures)
-            if not all(failure.has_response for failure in failures):
-                # The other kept connections are as old as those that failed, and may be dead, too.
+            is_lost = not all(failure.is_throttled for failure in failures.values())
+            if not all(failure.has_response for failure in failures.values()):
+                # The idle connections are as old as those that failed, and may be dead, too.
                 self.close()
-            reason = failures[0].reason
-            paid = self._quota.acquire(failures) if attempt < _ATTEMPTS else None
-            if paid is None:
-                raise Unavailable(reason) from failures[0]
-            cost = paid
-            is_throttled = any(failure.is_throttled for failure in failures)
+            first = next(iter(failures.values()))
+            if attempt == _ATTEMPTS or not self._quota.acquire(failures.values()):
+                raise Unavailable(first.reason) from first
+            is_throttled = any(failure.is_throttled for failure in failures.values())
             deadline.pause(
-                reason,
-                at_least=max(failure.pause for failure in failures),
+                first.reason,
+                at_least=max(failure.pause for failure in failures.values()),
                 at_most=_THROTTLED_PAUSE_SECONDS if is_throttled else None,
             )
-        self._quota.release(cost)
-        return [found[number] for number in range(len(requests))]
+        return [results[number] for number in range(len(requests))]
 
     def close(self) -> None:
-        """End the connections that are kept."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
     def _attempt[T](
         self, requests: Mapping[int, Request[T]], deadline: Deadline, observe: Observe
     ) -> dict[int, T | Failure]:
-        """Send the requests, and receive what comes until the deadline.
+        """Send the requests and receive their responses until the deadline.
 
-        Nothing is under way any more when this returns or raises.
+        No request is in flight any more when this returns or raises.
+
+        Returns:
+            A result or a failure for each request, in the order in which they ended.
 
         Raises:
-            DynamoDBError: a request was refused.
+            DynamoDBError: DynamoDB refused a request.
         """
         outcomes: dict[int, T | Failure] = {}
-        under_way: dict[int, tuple[int, Connection]] = {}  # by the connection's file descriptor
+        in_flight: dict[int, tuple[int, Connection]] = {}  # by the connection's file descriptor
         began = time.perf_counter()
 
         def end(number: int, outcome: T | Failure | DynamoDBError) -> None:
@@ -263,36 +287,40 @@ class Client:
 
         try:
             credentials = self._credentials.get_frozen_credentials()
-        except (BotoCoreError, RuntimeError) as error:  # they end, and there are no new ones
+        except (BotoCoreError, RuntimeError) as error:  # they expired and can't be renewed
             raise Unavailable(type(error).__name__) from error
         try:
             for number, request in requests.items():
                 try:
-                    connection = self._send(self._signed(request, credentials), deadline)
-                except FAULTS as error:
-                    end(number, Failure(_described(error)))
+                    connection = self._send(self._sign(request, credentials), deadline)
+                except CONNECTION_ERRORS as error:
+                    end(number, Failure(_reason(error)))
                 else:
-                    under_way[connection.fileno()] = number, connection
-            while under_way:
-                readable = _readable(under_way, deadline)
+                    in_flight[connection.fileno()] = number, connection
+            while in_flight:
+                readable = _readable(in_flight, deadline)
                 if not readable:
-                    for number, _ in under_way.values():
+                    for number, _ in in_flight.values():
                         end(number, Failure("TimeoutError"))
                     break
                 for descriptor in readable:
-                    number, connection = under_way[descriptor]
-                    # Another response must not wait for one that has not begun.
-                    if len(under_way) == 1 or connection.has_begun():
-                        del under_way[descriptor]
+                    number, connection = in_flight[descriptor]
+                    # Don't block on a response that hasn't begun while others may arrive.
+                    if len(in_flight) == 1 or connection.has_begun():
+                        del in_flight[descriptor]
                         received = self._receive(requests[number], connection, deadline)
                         end(number, received)
         finally:
-            for _, connection in under_way.values():
+            for _, connection in in_flight.values():
                 connection.close()
         return outcomes
 
     def _send(self, message: bytes, deadline: Deadline) -> Connection:
-        """Return the connection that a request was sent on. Raises one of FAULTS."""
+        """Send a request and return the connection that it was sent on.
+
+        Raises:
+            OSError, HTTPException, InvalidResponse: See CONNECTION_ERRORS.
+        """
         connection = self._connection(deadline)
         try:
             connection.send(message, deadline)
@@ -304,12 +332,12 @@ class Client:
     def _receive[T](
         self, request: Request[T], connection: Connection, deadline: Deadline
     ) -> T | Failure | DynamoDBError:
-        """Return what the request asked for, or why there is no such thing."""
+        """Receive the response to a request."""
         try:
             outcome = _outcome(request, connection.receive(deadline))
-        except FAULTS as error:
+        except CONNECTION_ERRORS as error:
             connection.close()
-            return Failure(_described(error))
+            return Failure(_reason(error))
         except BaseException:
             connection.close()
             raise
@@ -324,13 +352,13 @@ class Client:
             kept.close()
         return Connection(*self._address, self._tls, deadline)
 
-    def _signed(self, request: Request[Any], credentials: ReadOnlyCredentials) -> bytes:
+    def _sign(self, request: Request[Any], credentials: ReadOnlyCredentials) -> bytes:
         body = json.dumps(request.document, separators=(",", ":")).encode()
         signed = AWSRequest(
             "POST",
             self._url,
             {
-                "Host": self._host,  # else the signature would be for another spelling
+                "Host": self._host,  # botocore would sign another spelling
                 "Content-Type": "application/x-amz-json-1.0",
                 "X-Amz-Target": f"DynamoDB_20120810.{request.operation}",
             },
@@ -347,7 +375,7 @@ class Client:
 
 
 class _Fetcher(ContainerMetadataFetcher):
-    """Asks once, and not for long: what is asked is on the same machine."""
+    """Fetches credentials from an address on the same machine, with one short attempt."""
 
     TIMEOUT_SECONDS = 1
     RETRY_ATTEMPTS = 1
@@ -355,9 +383,10 @@ class _Fetcher(ContainerMetadataFetcher):
 
 
 def _credentials() -> Credentials:
-    """Find the role's credentials: in the environment, or at the address that it names (SnapStart).
+    """Find the role's credentials.
 
-    Those of an address are renewed in time.
+    They are in the environment or, with SnapStart, at an address that the environment names. Those
+    from an address are renewed before they expire.
     """
     found = EnvProvider().load()
     if found is None:
@@ -368,20 +397,21 @@ def _credentials() -> Credentials:
     return found
 
 
-def _context(authorities: str | None) -> ssl.SSLContext:
+def _tls_context(authorities: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=authorities or _AUTHORITIES)
     if authorities:
-        # Private authorities, of proxies, often lack what Python asks for since 3.13.
+        # Certificates of private authorities, such as a proxy's, often fail Python 3.13's stricter
+        # checks.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
-def _readable(under_way: Mapping[int, tuple[int, Connection]], deadline: Deadline) -> list[int]:
-    """Wait for what arrives: return the connections where something has; none at the deadline."""
-    if len(under_way) == 1:
-        return list(under_way)  # to receive is to wait
+def _readable(in_flight: Mapping[int, tuple[int, Connection]], deadline: Deadline) -> list[int]:
+    """Wait until connections have data, and return their descriptors; none at the deadline."""
+    if len(in_flight) == 1:
+        return list(in_flight)  # receive() waits
     poll = select.poll()
-    for descriptor in under_way:
+    for descriptor in in_flight:
         poll.register(descriptor, select.POLLIN)
     try:
         milliseconds = math.ceil(deadline.remaining() * 1000)
@@ -391,16 +421,16 @@ def _readable(under_way: Mapping[int, tuple[int, Connection]], deadline: Deadlin
 
 
 def _outcome[T](request: Request[T], response: Response) -> T | Failure | DynamoDBError:
-    """Judge a response.
+    """Classify a response as a result, a failure to retry or an error.
 
     Raises:
-        InvalidResponse: it doesn't have the form that it should have.
+        InvalidResponse: The response is malformed.
     """
     document = _object(response.body)
     if response.status == HTTPStatus.OK:
         return request.read(document)
     kind = document.get("__type")
-    # com.amazonaws.dynamodb.v20120810#ValidationException
+    # Such as "com.amazonaws.dynamodb.v20120810#ValidationException".
     code = kind.partition(":")[0].rpartition("#")[2] if isinstance(kind, str) else ""
     if not code:
         raise InvalidResponse("an error without a type")
@@ -424,6 +454,6 @@ def _object(body: bytes) -> Document:
     return document
 
 
-def _described(error: Exception) -> str:
-    """For the log: what kind of fault it is, which holds no data of a user."""
+def _reason(error: Exception) -> str:
+    """Describe an error for the log, without any data of a user."""
     return str(error) if isinstance(error, InvalidResponse) else type(error).__name__

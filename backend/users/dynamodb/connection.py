@@ -1,7 +1,6 @@
-"""A connection to DynamoDB, kept from one request to the next: HTTP and TLS, both Python's own.
+"""A connection to DynamoDB that is kept between requests, with Python's own HTTP and TLS.
 
-Nothing here waits longer than a deadline allows, but for the resolver of names: `getaddrinfo` can't
-be interrupted.
+Everything here ends by its deadline, except name resolution: `getaddrinfo` can't be interrupted.
 """
 
 import contextlib
@@ -15,16 +14,16 @@ from typing import BinaryIO, Final, NamedTuple, cast
 
 from backend.users.dynamodb.deadline import Deadline
 
-# DynamoDB returns 16 MB of items at most; more is a length that was damaged.
-_MOST_BYTES: Final = 64 * 1024 * 1024
+# DynamoDB returns at most 16 MB of items; a larger length was damaged on the way.
+_MAX_BYTES: Final = 64 * 1024 * 1024
 
 
 class InvalidResponse(Exception):
-    """A response that isn't what DynamoDB sent, or not all of it: what is wrong with it."""
+    """A response is incomplete or damaged. The message says how."""
 
 
-# What a connection may raise.
-FAULTS: Final = (OSError, HTTPException, InvalidResponse)
+# The exceptions that a connection may raise.
+CONNECTION_ERRORS: Final = (OSError, HTTPException, InvalidResponse)
 
 
 class Response(NamedTuple):
@@ -35,10 +34,10 @@ class Response(NamedTuple):
     body: bytes
 
 
-class _Received(io.RawIOBase):
-    """What arrives at a socket: a reader that waits until a deadline, or not at all.
+class _SocketStream(io.RawIOBase):
+    """Reads from a socket, and waits until a deadline or, if it has none, not at all.
 
-    A socket's own timeout starts anew with each byte that arrives.
+    A socket's own timeout isn't enough: it starts again with each byte that arrives.
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -51,13 +50,13 @@ class _Received(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
         if self.deadline is None:
-            return self._read_what_waits(buffer)
+            return self._read_available(buffer)
         self._socket.settimeout(self.deadline.remaining())
         received = self._socket.recv_into(buffer)
-        self.deadline.remaining()  # what comes later doesn't count
+        self.deadline.remaining()  # raises if the data came too late
         return received
 
-    def _read_what_waits(self, buffer: memoryview) -> int | None:
+    def _read_available(self, buffer: memoryview) -> int | None:
         self._socket.settimeout(0)
         try:
             received = self._socket.recv_into(buffer)
@@ -70,32 +69,33 @@ class _Received(io.RawIOBase):
 
 
 class _Reader(io.BufferedReader):
-    """What http.client reads responses from, and closes after each.
+    """A reader for http.client that stays open when http.client closes it after each response.
 
-    It stays open, and keeps surplus bytes, so that Connection.is_usable() sees them.
+    It keeps bytes that follow a response, so that Connection.is_usable() sees them.
     """
 
     def close(self) -> None:
-        """Stay open."""
+        """Do nothing."""
 
 
 class Connection:
     """A connection for one request at a time.
 
     Args:
-        host, port: where it goes.
-        tls: how it is secured; None for plain HTTP.
-        deadline: for the connection, over all addresses that the host has, and the TLS handshake.
+        host: The server's name or address.
+        port: The server's port.
+        tls: The TLS settings; None for plain HTTP.
+        deadline: When the TLS handshake must have ended, whichever of the host's addresses accepts.
 
     Raises:
-        OSError: it could not be made.
+        OSError: The connection could not be made.
     """
 
     def __init__(
         self, host: str, port: int, tls: ssl.SSLContext | None, deadline: Deadline
     ) -> None:
-        self._is_checked = tls is not None
-        self._socket = _connected(host, port, deadline)
+        self._is_secure = tls is not None
+        self._socket = _connect(host, port, deadline)
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls:
@@ -108,35 +108,41 @@ class Connection:
         except BaseException:
             self._socket.close()
             raise
-        self._received = _Received(self._socket)
-        self._reader = _Reader(self._received)
+        self._stream = _SocketStream(self._socket)
+        self._reader = _Reader(self._stream)
         self._is_kept = True
 
     def fileno(self) -> int:
-        """Return the socket's, to wait for it."""
+        """Return the socket's file descriptor, for polling."""
         return self._socket.fileno()
 
     def send(self, request: bytes, deadline: Deadline) -> None:
-        """Send a request. Raises one of FAULTS."""
+        """Send a request.
+
+        Raises:
+            OSError: The connection failed or the deadline passed.
+        """
         remaining = memoryview(request)
         while remaining:
             self._socket.settimeout(deadline.remaining())
             remaining = remaining[self._socket.send(remaining) :]
 
     def receive(self, deadline: Deadline) -> Response:
-        """Return the whole response to what was sent.
+        """Return the whole response to the request.
 
-        Raises one of FAULTS, after which the connection must be closed.
+        Raises:
+            OSError, HTTPException, InvalidResponse: See CONNECTION_ERRORS. The connection must be
+                closed then.
         """
-        self._received.deadline = deadline
+        self._stream.deadline = deadline
         response = HTTPResponse(cast("socket.socket", self), method="POST")
         response.begin()
         body = _body(response)
-        self._received.deadline = None
+        self._stream.deadline = None
         checksum = response.getheader("x-amz-crc32")
-        # DynamoDB sends it with every response. Some of its stand-ins don't, which are reached by
-        # plain HTTP; nothing else is.
-        if checksum is None and self._is_checked:
+        # DynamoDB sends a checksum with every response. Some emulators don't, but only they are
+        # called over plain HTTP.
+        if checksum is None and self._is_secure:
             raise InvalidResponse("no checksum")
         if checksum is not None and checksum != str(zlib.crc32(body)):
             raise InvalidResponse("wrong checksum")
@@ -144,33 +150,36 @@ class Connection:
         return Response(response.status, response.headers, body)
 
     def has_begun(self) -> bool:
-        """Return whether a response has begun to arrive, or the connection has ended.
+        """Return whether a response has begun to arrive or the server has closed the connection.
 
-        A socket with TLS is also readable when there is only something for TLS itself, such as
-        the session tickets that follow a handshake.
+        Polling the socket isn't enough: it is also readable when only TLS's own messages arrived,
+        such as the session tickets after a handshake.
         """
-        return bool(self._reader.peek(1)) or self._received.has_ended
+        return bool(self._reader.peek(1)) or self._stream.has_ended
 
     def makefile(self, _mode: str) -> BinaryIO:
-        """Return what http.client is to read a response from."""
+        """Return the stream that http.client reads the response from."""
         return cast("BinaryIO", self._reader)
 
     def is_usable(self) -> bool:
-        """Return whether it is open, and silent: a server that ended it, or speaks unasked, isn't.
+        """Return whether the connection is still open and has no unexpected data.
 
-        A worker that was frozen finds out only so what happened meanwhile.
+        Lambda freezes workers between requests, so only this check shows what happened meanwhile.
         """
         return self._is_kept and not self.has_begun()
 
     def close(self) -> None:
-        """End it, whatever is under way."""
+        """Close the connection, even during a request."""
         with contextlib.suppress(OSError):
             self._socket.close()
 
 
-def _connected(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """Connect to the first of the host's addresses that accepts; each has its share of the time."""
-    deadline.remaining()  # before the resolver takes its own
+def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Connect to the first of the host's addresses that accepts.
+
+    Each address gets an equal share of the time that is left.
+    """
+    deadline.remaining()  # raises if it is too late for the resolver
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for left, (family, kind, protocol, _, address) in zip(
         range(len(addresses), 0, -1), addresses, strict=True
@@ -191,13 +200,13 @@ def _connected(host: str, port: int, deadline: Deadline) -> socket.socket:
 
 
 def _body(response: HTTPResponse) -> bytes:
-    """Read the body: http.client raises when one ends early, but asks for no length."""
+    """Read the body, and check what http.client doesn't: that it has a length, and a sane one."""
     if response.chunked:
-        # Not more, also where the size of a chunk is damaged.
-        body = response.read(_MOST_BYTES)
+        # The limit also holds if the size of a chunk is damaged.
+        body = response.read(_MAX_BYTES)
         if not response.isclosed():
             raise InvalidResponse("too long")
         return body
-    if response.length is None or response.length > _MOST_BYTES:
+    if response.length is None or response.length > _MAX_BYTES:
         raise InvalidResponse("no length, or a wrong one")
     return response.read()

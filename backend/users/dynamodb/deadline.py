@@ -1,4 +1,4 @@
-"""How long a call of a client may take, whatever it meets."""
+"""A limit on the time that a call of the API may take, over all attempts and pauses."""
 
 import random
 import time
@@ -8,16 +8,16 @@ from typing import Final
 from backend.users.errors import Unavailable
 
 _FIRST_PAUSE_SECONDS: Final = 0.025
-_LONGEST_PAUSE_SECONDS: Final = 0.8
+_MAX_PAUSE_SECONDS: Final = 0.8
 
 
 class Deadline:
-    """When a call must have ended, and the pauses before it tries again.
+    """The time when a call must have ended, and the pauses between its attempts.
 
     Args:
-        seconds: from now.
-        clock: the time in seconds, from any beginning.
-        sleep: takes seconds.
+        seconds: How far away it is.
+        clock: Returns a monotonic time in seconds.
+        sleep: Sleeps for a number of seconds.
     """
 
     def __init__(
@@ -30,10 +30,10 @@ class Deadline:
         self._clock = clock
         self._sleep = sleep
         self._end = clock() + seconds
-        self._longest = _FIRST_PAUSE_SECONDS
+        self._max_pause = _FIRST_PAUSE_SECONDS
 
     def attempt(self, seconds: float) -> "Deadline":
-        """Make the deadline of one attempt: so many seconds from now, but never after this one."""
+        """Return the deadline of one attempt: `seconds` from now, but never after this one."""
         left = self._end - self._clock()
         return Deadline(min(seconds, left), clock=self._clock, sleep=self._sleep)
 
@@ -41,7 +41,7 @@ class Deadline:
         """Return how many seconds are left.
 
         Raises:
-            TimeoutError: there are none.
+            TimeoutError: The deadline has passed.
         """
         left = self._end - self._clock()
         if left <= 0:
@@ -49,19 +49,19 @@ class Deadline:
         return left
 
     def pause(self, reason: str, *, at_least: float = 0, at_most: float | None = None) -> None:
-        """Sleep for a random time ("full jitter"), so that no two callers stay in step.
+        """Sleep for a random time ("full jitter"), so that callers don't retry in step.
 
         Args:
-            reason: why the call goes on, for the log.
-            at_least: the seconds that DynamoDB asked for.
-            at_most: without it, twice as much for each pause.
+            reason: Why the call has to try again, for the log.
+            at_least: The seconds that DynamoDB asked to wait.
+            at_most: The longest pause in seconds; None for a limit that doubles with each pause.
 
         Raises:
-            Unavailable: the pause would end after the deadline.
+            Unavailable: The pause would end after the deadline.
         """
         if at_most is None:
-            at_most = self._longest
-            self._longest = min(2 * self._longest, _LONGEST_PAUSE_SECONDS)
+            at_most = self._max_pause
+            self._max_pause = min(2 * self._max_pause, _MAX_PAUSE_SECONDS)
         pause = max(at_least, random.uniform(0, at_most))  # noqa: S311 it keeps no secret
         if self._clock() + pause >= self._end:
             raise Unavailable(reason)

@@ -1,9 +1,11 @@
-"""How users are items of a DynamoDB table. docs/decisions/0003-keys.md says why.
+"""Converts users to and from the items of a DynamoDB table.
 
 pk                      sk            further keys
 user#<shard>            <username>    status_shard    one for each user
-email#<digest>          email                         one for each email: no two users have it
+email#<digest>          email                         one for each email, which makes it unique
 idempotency#<digest>    idempotency   expires_at      one for each Idempotency-Key, for a day
+
+docs/decisions/0003-keys.md has the reasons.
 """
 
 import hashlib
@@ -22,53 +24,61 @@ if TYPE_CHECKING:
 # Neither this number nor the hash can change without moving every user.
 SHARDS: Final = 8
 
-# Where nothing is: a read of it shows that the table can be read.
+# No item has this key. Reading it shows that the table can be read.
 HEALTH_CHECK_KEY: "Final[Item]" = {PK: {"S": "health"}, SK: {"S": "health"}}
 
 
 class IdempotencyRecord(NamedTuple):
-    """request: a digest of what was asked; user: what the response said."""
+    """What is stored about a create with an Idempotency-Key.
+
+    Attributes:
+        request: The fingerprint of the request (IdempotencyKey.fingerprint).
+        user: The user as it was created.
+    """
 
     request: str
     user: User
 
 
 def email_of(user: User) -> str | None:
-    """The email as it must be unique: without regard to case."""
+    """Return the user's email in lower case, as it must be unique; None if there is none."""
     email = user.members.get("email")
     return email.lower() if email else None
 
 
 def user_partition(shard: int) -> str:
-    """The partition key of a shard's users."""
+    """Return the partition key of a shard's users."""
     return f"user#{shard:x}"
 
 
 def status_partition(status: str, shard: int) -> str:
-    """The index's partition key of a shard's users with a status."""
+    """Return the index's partition key of a shard's users with a status."""
     return f"{status}#{shard:x}"
 
 
 def user_key(username: str) -> "Item":
-    """Where a user is: spread by a hash of its username, sorted by username."""
+    """Return a user's key: the shard by a hash of the username, then the username."""
     return {PK: {"S": user_partition(_shard(username))}, SK: {"S": username}}
 
 
 def email_key(email: str) -> "Item":
-    """Where it is written who has an email, which is in lower case."""
-    # Keys show in audit logs and in reports on hot keys, where an address has no business.
+    """Return the key of the item that says who has an email, which must be in lower case."""
+    # A digest, because keys appear in audit logs and in reports on hot keys.
     return {PK: {"S": f"email#{_digest(email)}"}, SK: {"S": "email"}}
 
 
 def email_item(email: str, user: User) -> "Item":
-    """The item that keeps others from having the user's email."""
+    """Return the item that keeps other users from having the email."""
     return {**email_key(email), "username": {"S": user.username}}
 
 
 def idempotency_item(key: str, record: IdempotencyRecord, *, expires_at: int) -> "Item":
-    """The item that remembers the response to a request.
+    """Return the item of an idempotency record.
 
-    key: the caller's, made unique among all callers; expires_at: epoch seconds.
+    Args:
+        key: The key's digest (IdempotencyKey.digest).
+        record: What to store.
+        expires_at: When the record expires, in epoch seconds.
     """
     return {
         PK: {"S": f"idempotency#{key}"},
@@ -80,12 +90,12 @@ def idempotency_item(key: str, record: IdempotencyRecord, *, expires_at: int) ->
 
 
 def to_idempotency_record(item: Mapping[str, Any]) -> IdempotencyRecord:
-    """What an item remembers."""
+    """Return the idempotency record that an item holds."""
     return IdempotencyRecord(item["request"]["S"], to_user(item["user"]["M"]))
 
 
 def user_item(user: User) -> "Item":
-    """The item that holds a state of a user."""
+    """Return the item that holds a user's state."""
     status = user.members["status"]
     return {
         **user_key(user.username),
@@ -102,7 +112,7 @@ def user_item(user: User) -> "Item":
 
 
 def to_user(item: Mapping[str, Any]) -> User:
-    """The state that an item holds."""
+    """Return the user's state that an item holds."""
     return User(
         username=item[SK]["S"],
         members={
@@ -126,5 +136,8 @@ def _digest(text: str) -> str:
 
 
 def _is_string(name: str) -> bool:
-    """Other members are stored as JSON: DynamoDB's numbers would make 1.0 of 1."""
+    """Return whether a member is stored as it is, not as JSON.
+
+    The others are stored as JSON because DynamoDB's numbers don't distinguish 1 and 1.0.
+    """
     return bool(WRITABLE[name]["type"] == "string")

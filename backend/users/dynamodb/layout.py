@@ -1,4 +1,4 @@
-"""The table's keys, index and operations, as the function uses them and the stack deploys them."""
+"""The table's keys, index and IAM actions, shared by the function and the stack."""
 
 from typing import Final
 
@@ -6,14 +6,14 @@ from typing import Final
 PK: Final = "pk"
 SK: Final = "sk"
 
-# The index that has the users of each status, with the table's sort key.
+# The index of users by status. Its sort key is the table's.
 STATUS_INDEX: Final = "status"
 STATUS_INDEX_PK: Final = "status_shard"
 
-# DynamoDB removes an item at some time after this (epoch seconds).
+# When DynamoDB may remove an item, in epoch seconds.
 TIME_TO_LIVE: Final = "expires_at"
 
-# IAM's names for what client.py sends. A transaction needs the permissions of its parts.
+# The IAM actions that the function needs. A transaction needs the permissions of its parts.
 TABLE_ACTIONS: Final = (
     "dynamodb:BatchGetItem",
     "dynamodb:DeleteItem",

@@ -1,4 +1,4 @@
-"""The adapter that keeps users in DynamoDB: which items each call reads and writes."""
+"""The adapter that stores users in DynamoDB: which items each call reads and writes."""
 
 import math
 import time
@@ -16,31 +16,37 @@ from backend.users.repository import IdempotencyKey, Listing, Page
 if TYPE_CHECKING:
     from backend.users.dynamodb.table import Item
 
-_FREE: Final = f"attribute_not_exists({PK})"
+_NOT_EXISTS: Final = f"attribute_not_exists({PK})"
 _OTHER_WRITER: Final = "another writer came first"
-_REMEMBERED_SECONDS: Final = 24 * 60 * 60
+_IDEMPOTENCY_SECONDS: Final = 24 * 60 * 60
 
 
 class _Replay(Exception):
-    """The create happened before: the user that it added."""
+    """The create is a repeat of one that has happened.
+
+    Attributes:
+        user: The user as it was created.
+    """
 
     def __init__(self, user: User) -> None:
         super().__init__()
         self.user = user
 
 
-class _OtherWriter(Exception):
-    """Another writer changed the user that was read."""
+class _Conflict(Exception):
+    """Another writer has changed the user since it was read."""
 
 
 class _EmailNotHeld(Exception):
-    """A user's email is another one's: no write of this adapter leaves it so."""
+    """A user's email item is missing or another user's: a bug, or a change by hand."""
 
 
 class DynamoDBUserRepository:
     """Implements UserRepository.
 
-    clock: the time in epoch seconds.
+    Args:
+        table: The table that holds the users.
+        clock: Returns the time in epoch seconds.
     """
 
     def __init__(self, table: Table, *, clock: Callable[[], float] = time.time) -> None:
@@ -52,16 +58,16 @@ class DynamoDBUserRepository:
         writes = [
             self._table.put(
                 items.user_item(user),
-                where=_FREE,
+                where=_NOT_EXISTS,
                 condition_failed=lambda _: UsernameTaken(),
                 may_hold_later=True,
             )
         ]
         if email := items.email_of(user):
-            writes.append(self._taken(email, user))
+            writes.append(self._claim_email(email, user))
         if idempotency_key:
-            # It decides first: who comes again meets the username and the email, too.
-            writes.insert(0, self._record(idempotency_key, user))
+            # First, because it decides: a repeat also finds its own username and email taken.
+            writes.insert(0, self._put_idempotency_record(idempotency_key, user))
         try:
             self._table.transact(writes, self._table.deadline())
         except _Replay as replay:
@@ -81,8 +87,8 @@ class DynamoDBUserRepository:
             if after is before:
                 return before
             try:
-                self._table.transact(self._replacement(before, after), deadline)
-            except _OtherWriter:
+                self._table.transact(self._replace_writes(before, after), deadline)
+            except _Conflict:
                 deadline.pause(_OTHER_WRITER)
             else:
                 return after
@@ -97,15 +103,15 @@ class DynamoDBUserRepository:
                 self._table.delete(
                     items.user_key(username),
                     where="etag = :etag",
-                    condition_failed=lambda _: _OtherWriter(),
+                    condition_failed=lambda _: _Conflict(),
                     etag=user.etag,
                 )
             ]
             if email := items.email_of(user):
-                writes.append(self._freed(email, user))
+                writes.append(self._release_email(email, user))
             try:
                 self._table.transact(writes, deadline)
-            except _OtherWriter:
+            except _Conflict:
                 deadline.pause(_OTHER_WRITER)
             else:
                 return
@@ -114,10 +120,10 @@ class DynamoDBUserRepository:
         """See UserRepository."""
         deadline = self._table.deadline()
         if listing.email is not None:
-            return Page(self._with_email(listing.email, listing, deadline), more=False)
+            return Page(self._list_by_email(listing.email, listing, deadline), more=False)
         if listing.status is not None:
-            return self._with_status(listing.status, listing, deadline)
-        found = self._first(listing, listing.limit + 1, deadline)
+            return self._list_by_status(listing.status, listing, deadline)
+        found = self._first_items(listing, listing.limit + 1, deadline)
         users = [items.to_user(item) for item in found[: listing.limit]]
         return Page(users, more=len(found) > listing.limit)
 
@@ -125,7 +131,7 @@ class DynamoDBUserRepository:
         """See UserRepository."""
         self._table.probe(items.HEALTH_CHECK_KEY)
 
-    def _with_email(self, email: str, listing: Listing, deadline: Deadline) -> list[User]:
+    def _list_by_email(self, email: str, listing: Listing, deadline: Deadline) -> list[User]:
         while True:
             holder = self._table.get(items.email_key(email.lower()), deadline)
             if holder is None:
@@ -134,35 +140,35 @@ class DynamoDBUserRepository:
             user = items.to_user(item) if item else None
             if user and items.email_of(user) == email.lower():
                 return [user] if _is_listed(user, listing) else []
-            # It went to somebody else between the two reads; who has it now?
+            # The email changed hands between the two reads: look again.
             deadline.pause(_OTHER_WRITER)
 
-    def _with_status(self, status: str, listing: Listing, deadline: Deadline) -> Page:
+    def _list_by_status(self, status: str, listing: Listing, deadline: Deadline) -> Page:
         users: list[User] = []
         while True:
             wanted = listing.limit - len(users)
-            found = self._first(listing, wanted + 1, deadline)
+            found = self._first_items(listing, wanted + 1, deadline)
             keys = [{PK: item[PK], SK: item[SK]} for item in found[:wanted]]
             states = map(items.to_user, self._table.get_all(keys, deadline))
-            # The index may lag: what it names has another status by now, or is gone.
-            still = [user for user in states if user.members["status"] == status]
-            users += sorted(still, key=lambda user: user.username)
+            # The index may lag: a user may have another status by now, or be gone.
+            current = [user for user in states if user.members["status"] == status]
+            users += sorted(current, key=lambda user: user.username)
             more = len(found) > wanted
             if not more or len(users) == listing.limit:
                 return Page(users, more)
             listing = listing._replace(after=keys[-1][SK]["S"])
 
-    def _first(self, listing: Listing, count: int, deadline: Deadline) -> "list[Item]":
-        """The first items of all shards, sorted by username: `count`, or as many as there are.
+    def _first_items(self, listing: Listing, count: int, deadline: Deadline) -> "list[Item]":
+        """Return the first `count` items of all shards, sorted by username, or all if fewer.
 
-        Each shard is asked for what it will probably have among them, and asked again only if
-        the last item it gave comes before the last one that is needed.
+        Read from each shard as many as it probably contributes, and more only from a shard whose
+        last item comes before the last one that is needed.
         """
         share = count / items.SHARDS
-        # All but some 2 % of the shards have no more than this.
+        # Two standard deviations above the mean: only some 2 % of the shards contribute more.
         limit = min(count, math.ceil(share + 2 * math.sqrt(share)))
         found: list[Item] = []
-        parts = [_part(listing, shard) for shard in range(items.SHARDS)]
+        parts = [_range(listing, shard) for shard in range(items.SHARDS)]
         while parts:
             pages = self._table.query(parts, limit, deadline)
             for page, _ in pages:
@@ -183,55 +189,55 @@ class DynamoDBUserRepository:
             raise UserNotFound
         return items.to_user(item)
 
-    def _record(self, idempotency_key: IdempotencyKey, user: User) -> Write:
-        """Write the idempotency record, unless there is one: then the create happened before."""
+    def _put_idempotency_record(self, idempotency_key: IdempotencyKey, user: User) -> Write:
+        """Build the write of the idempotency record, which fails if the create is a repeat."""
         now = self._clock()
         record = items.IdempotencyRecord(idempotency_key.fingerprint, user)
 
         def repeated(existing: "Item | None") -> Exception:
-            assert existing  # noqa: S101 asked for, and checked by Table
+            assert existing  # noqa: S101 returns_existing; Table checks it
             before = items.to_idempotency_record(existing)
             same = before.request == idempotency_key.fingerprint
             return _Replay(before.user) if same else IdempotencyKeyReused()
 
         return self._table.put(
             items.idempotency_item(
-                idempotency_key.digest, record, expires_at=math.ceil(now + _REMEMBERED_SECONDS)
+                idempotency_key.digest, record, expires_at=math.ceil(now + _IDEMPOTENCY_SECONDS)
             ),
-            # DynamoDB removes expired items when it has time for it, which may be days later.
-            where=f"{_FREE} OR {TIME_TO_LIVE} <= :now",
+            # DynamoDB may remove expired items days later.
+            where=f"{_NOT_EXISTS} OR {TIME_TO_LIVE} <= :now",
             condition_failed=repeated,
             returns_existing=True,
             now=math.floor(now),
         )
 
-    def _replacement(self, before: User, after: User) -> list[Write]:
+    def _replace_writes(self, before: User, after: User) -> list[Write]:
         writes = [
             self._table.put(
                 items.user_item(after),
                 where="etag = :etag",
-                condition_failed=lambda _: _OtherWriter(),
+                condition_failed=lambda _: _Conflict(),
                 etag=before.etag,
             )
         ]
         old, new = items.email_of(before), items.email_of(after)
         if new and new != old:
-            writes.append(self._taken(new, after))
+            writes.append(self._claim_email(new, after))
         if old and new != old:
-            writes.append(self._freed(old, before))
+            writes.append(self._release_email(old, before))
         return writes
 
-    def _taken(self, email: str, user: User) -> Write:
-        """Give a free email to the user."""
+    def _claim_email(self, email: str, user: User) -> Write:
+        """Build the write that gives an email to the user if nobody has it."""
         return self._table.put(
             items.email_item(email, user),
-            where=_FREE,
+            where=_NOT_EXISTS,
             condition_failed=lambda _: EmailTaken(),
             may_hold_later=True,
         )
 
-    def _freed(self, email: str, user: User) -> Write:
-        """Take its email from the user."""
+    def _release_email(self, email: str, user: User) -> Write:
+        """Build the write that takes its email from the user."""
         return self._table.delete(
             items.email_key(email),
             where="username = :username",
@@ -246,11 +252,11 @@ def _is_listed(user: User, listing: Listing) -> bool:
     )
 
 
-def _part(listing: Listing, shard: int) -> Range:
-    """The listed users of a shard, in the table or in the index."""
+def _range(listing: Listing, shard: int) -> Range:
+    """Return the range of a shard's listed users, in the table or in the index."""
     index, name, value = None, PK, items.user_partition(shard)
     start: Item | None = None
-    if listing.after:  # no user of this shard has to have this username
+    if listing.after:  # a user with this key need not exist in this shard
         start = {PK: {"S": value}, SK: {"S": listing.after}}
     if listing.status is not None:
         index, name = STATUS_INDEX, STATUS_INDEX_PK

@@ -1,11 +1,11 @@
-"""A DynamoDB table: requests, what their responses must hold, and what failed conditions mean.
+"""A DynamoDB table: builds requests, checks responses and raises what failed conditions mean.
 
-Every write is one transaction, also where it has a single item: its ClientRequestToken is what
-lets DynamoDB recognise a write that took place although its response was lost. A conditional
-single write can't tell its own success from another writer's.
+Every write is a transaction, even of a single item: by its ClientRequestToken, DynamoDB recognises
+a write that took effect although its response was lost. A conditional single write can't tell its
+own success from another writer's.
 
         client                         DynamoDB
-          | transact(token) -----------> | takes place
+          | transact(token) -----------> | takes effect
           |          (response lost) X-- |
           | transact(token) -----------> | known: nothing happens
           | <------------------ success  |
@@ -27,29 +27,31 @@ if TYPE_CHECKING:
 
     type Item = dict[str, AttributeValueTypeDef]
 
-# For all that a call of the API takes: requests, attempts, pauses. An attempt takes at most 2 s
-# (client.py), and there are two for each request. Two that are lost take 4 s, which leaves 1 s for
-# the rest.
-# Two things can't be interrupted and come on top: the resolver, with glibc's defaults 10 s
+# The limit for a call of the API: all requests, attempts and pauses. Each request has two attempts
+# of at most 2 s (client.py). If both are lost, that leaves 1 s for the rest.
+# Two things can't be interrupted and come on top: name resolution, 10 s with glibc's defaults
 # (2 * 5 s), and a renewal of credentials, 2 s. Together these 17 s stay below the function's
 # timeout of 20 s (infrastructure.py), which stays below the gateway's 30 s.
 DEADLINE_SECONDS: Final = 5.0
 
 _CANCELLED: Final = "TransactionCanceledException"
-# An attempt with the same token, whose response was lost, is still under way.
+# An earlier attempt with the same token, whose response was lost, is still in progress.
 _IN_PROGRESS: Final = "TransactionInProgressException"
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
-# Reasons for which DynamoDB cancels a transaction that may succeed when it is tried again.
-_PASSING: Final = frozenset(
+# Reasons for a cancellation after which the same transaction may succeed.
+_RETRYABLE: Final = frozenset(
     {"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"}
 )
 
 
 class Range(NamedTuple):
-    """A part of one partition, or of one partition of an index, in the order of the sort key.
+    """A range of a partition of the table or of an index, sorted by the sort key.
 
-    index_name: None for the table. partition: the partition key's name and value. prefix: what
-    every sort key begins with. start: where to go on, as query() said; None for the beginning.
+    Attributes:
+        index_name: The index; None for the table.
+        partition: The partition key's name and value.
+        prefix: What the sort keys begin with.
+        start: The key to continue after, as query() returned it; None for the beginning.
     """
 
     index_name: str | None
@@ -59,13 +61,15 @@ class Range(NamedTuple):
 
 
 class Write(NamedTuple):
-    """A part of a transaction.
+    """A conditional write in a transaction.
 
     Attributes:
-        request: what DynamoDB is told.
-        condition_failed: makes what is raised when its condition fails, of the existing item.
-        returns_existing: whether that item is asked for; else it is None.
-        may_hold_later: whether the condition, once it failed, may hold again.
+        request: The write in the form of TransactWriteItems.
+        condition_failed: Takes the existing item and returns the exception to raise if the
+            condition fails.
+        returns_existing: Whether to request the existing item. Otherwise `condition_failed` gets
+            None.
+        may_hold_later: Whether a condition that failed may hold later.
     """
 
     request: Document
@@ -75,17 +79,17 @@ class Write(NamedTuple):
 
 
 class Table:
-    """A table with the keys `pk` and `sk`. Every read of it, but not of an index, is consistent.
+    """A table with the keys `pk` and `sk`. Reads are strongly consistent, except those of an index.
 
-    Every call but probe() may raise Unavailable.
+    Every call may raise Unavailable.
 
     Args:
-        client: reaches DynamoDB.
-        name: of the table.
-        deadline_seconds: how long a call of the API may take.
-        clock: the time in seconds, from any beginning.
-        sleep: takes seconds.
-        observe: told each attempt's operation, and the milliseconds that it took.
+        client: Sends the requests.
+        name: The table's name.
+        deadline_seconds: How long a call of the API may take.
+        clock: Returns a monotonic time in seconds.
+        sleep: Sleeps for a number of seconds.
+        observe: Called after each attempt with the operation and its milliseconds.
     """
 
     def __init__(
@@ -106,16 +110,21 @@ class Table:
         self._observe = observe
 
     def deadline(self) -> Deadline:
-        """Begin a call of the API."""
+        """Return the deadline of a call of the API that begins now."""
         return Deadline(self._deadline_seconds, clock=self._clock, sleep=self._sleep)
 
     def get(self, key: "Item", deadline: Deadline) -> "Item | None":
-        """Return the item, if there is one."""
+        """Return an item, or None if it doesn't exist."""
         document = {"TableName": self._name, "Key": key, "ConsistentRead": True}
         return self._call(Request("GetItem", document, _item_or_none), deadline)
 
     def get_all(self, keys: "Sequence[Item]", deadline: Deadline) -> "list[Item]":
-        """Return those of the items that there are, in any order; at most 100, DynamoDB's limit."""
+        """Return the items that exist, in any order.
+
+        Args:
+            keys: At most 100, DynamoDB's limit.
+            deadline: When the call must have ended.
+        """
         found: list[Item] = []
         remaining = list(keys)
         while remaining:
@@ -130,10 +139,15 @@ class Table:
     def query(
         self, parts: Sequence[Range], limit: int, deadline: Deadline
     ) -> "list[tuple[list[Item], Item | None]]":
-        """Read the beginnings of ranges.
+        """Read the first items of several ranges in parallel.
+
+        Args:
+            parts: The ranges.
+            limit: The most items to read of each.
+            deadline: When the call must have ended.
 
         Returns:
-            For each, its first items, at most `limit`, and where to go on if there may be more.
+            For each range its items, and the key to continue after; None if there are no more.
         """
         requests = [Request("Query", self._query(part, limit), _page) for part in parts]
         return self._client.call_all(requests, deadline, self._observe)
@@ -148,15 +162,15 @@ class Table:
         may_hold_later: bool = False,
         **values: str | int,
     ) -> Write:
-        """Make a write for transact(): the item, if the one in its place, or none, fulfils `where`.
+        """Build a conditional put for transact().
 
         Args:
-            item: what is written.
-            where: the condition.
-            condition_failed: makes what is raised when it fails, of the existing item.
-            returns_existing: whether that item is needed; else it is None.
-            may_hold_later: whether the condition, once it failed, may hold again.
-            values: what `:name` means in `where`.
+            item: The item to write.
+            where: The condition expression.
+            condition_failed: See Write.
+            returns_existing: See Write.
+            may_hold_later: See Write.
+            **values: The values of `:name` in `where`.
         """
         put: Document = {"TableName": self._name, "Item": item, "ConditionExpression": where}
         if values:
@@ -173,7 +187,7 @@ class Table:
         condition_failed: "Callable[[Item | None], Exception]",
         **values: str | int,
     ) -> Write:
-        """Make a write for transact(): no item any more, if the existing one fulfils `where`."""
+        """Build a conditional delete for transact(). See put()."""
         delete = {
             "TableName": self._name,
             "Key": key,
@@ -183,16 +197,16 @@ class Table:
         return Write({"Delete": delete}, condition_failed, False, False)  # noqa: FBT003
 
     def transact(self, writes: Sequence[Write], deadline: Deadline) -> None:
-        """Make all of the writes, or none. Tries again what may yet succeed.
+        """Apply all of the writes or none, and retry what may still succeed.
 
-        The writes are in the order in which they decide: while another transaction holds an item,
-        what is said of those after it means nothing yet, because that one may be about to change
-        them, too.
+        The order of the writes matters: the first one that failed decides. If it failed because
+        another transaction holds its item, the outcomes of those after it don't count, because
+        that transaction may be about to change their items, too.
 
         Raises:
-            Exception: what the first write says whose condition failed.
-            Unavailable: also when that condition may hold later, and an attempt was lost: it may
-                yet arrive and take effect, so nobody can say that nothing happened.
+            Exception: What the first write whose condition failed says (`condition_failed`).
+            Unavailable: Also if that condition may hold later and an attempt was lost: the attempt
+                may still arrive and take effect, so the exception could be wrong.
         """
         document = {
             "TransactItems": [write.request for write in writes],
@@ -201,7 +215,7 @@ class Table:
 
         def check(error: DynamoDBError) -> None:
             if error.code == _CANCELLED:
-                _decisive(error, writes)
+                _first_reason(error, writes)
 
         request = Request("TransactWriteItems", document, lambda _document: None, check)
         is_lost = False
@@ -211,12 +225,12 @@ class Table:
             except DynamoDBError as error:
                 is_lost = is_lost or error.after_lost
                 if error.code == _CANCELLED:
-                    write, code, failure = _decisive(error, writes)
+                    write, code, failure = _first_reason(error, writes)
                     if failure and is_lost and write.may_hold_later:
                         raise Unavailable("an attempt was lost") from error
                     if failure:
                         raise failure from error
-                    if code not in _PASSING:
+                    if code not in _RETRYABLE:
                         raise
                 elif error.code == _IN_PROGRESS:
                     code = error.code
@@ -225,7 +239,11 @@ class Table:
             deadline.pause(code)
 
     def probe(self, key: "Item") -> None:
-        """Raise Unavailable when the item can't be read, for whatever reason."""
+        """Check that an item can be read.
+
+        Raises:
+            Unavailable: It can't, for whatever reason.
+        """
         try:
             self.get(key, self.deadline())
         except DynamoDBError as error:
@@ -253,7 +271,7 @@ class Table:
         return request
 
     def _batch(self, document: Document) -> "tuple[list[Item], list[Item]]":
-        """What a BatchGetItem found, and the keys that it didn't read."""
+        """Return the items that a BatchGetItem found, and the keys that it didn't process."""
         found = _object(document.get("Responses")).get(self._name, [])
         unread = _object(document.get("UnprocessedKeys")).get(self._name, {"Keys": []})
         return _items(found), _items(_object(unread).get("Keys"))
@@ -266,11 +284,13 @@ def _values(values: Mapping[str, str | int]) -> "Item":
     }
 
 
-def _decisive(error: DynamoDBError, writes: Sequence[Write]) -> tuple[Write, str, Exception | None]:
-    """Find the first reason for which a transaction was cancelled.
+def _first_reason(
+    error: DynamoDBError, writes: Sequence[Write]
+) -> tuple[Write, str, Exception | None]:
+    """Find the first reason why a transaction was cancelled.
 
     Returns:
-        Its write, its code, and what is raised if the write's condition failed.
+        The write that failed, the reason's code, and the exception to raise if a condition failed.
     """
     reasons = error.document.get("CancellationReasons")
     if not isinstance(reasons, list) or len(reasons) != len(writes):
@@ -303,7 +323,7 @@ def _items(value: object) -> "list[Item]":
 
 
 def _item(value: object) -> "Item":
-    """Items, and keys, which are their beginnings. Deeper than that is for items.py."""
+    """Check that a value is an item or a key. items.py relies on more, which isn't checked."""
     item = _object(value)
     for attribute in item.values():
         if len(_object(attribute)) != 1:

@@ -46,7 +46,7 @@ class NewUser(Profile):
 
 
 class User(NewUser):
-    """As it is answered."""
+    """As it is returned."""
 
     created_at: str
     updated_at: str
@@ -134,10 +134,10 @@ def conflict(_error: ConditionalCheckFailedException) -> Response[str]:
 @metrics.log_metrics
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
-    answer = app.resolve(event, context)
-    logger.info("request", extra={"route": event["routeKey"], "status": answer["statusCode"]})
-    return answer
+    """Respond to one request."""
+    response = app.resolve(event, context)
+    logger.info("request", extra={"route": event["routeKey"], "status": response["statusCode"]})
+    return response
 
 
 @tracer.capture_method(capture_response=False)

@@ -38,7 +38,7 @@ class NewUser(Profile):
 
 
 class User(NewUser):
-    """As it is stored and answered."""
+    """As it is stored and returned."""
 
     created_at: str
     updated_at: str

@@ -12,7 +12,7 @@ _client = botocore.session.get_session().create_client("dynamodb")
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Answer one request."""
+    """Respond to one request."""
     match event["routeKey"]:
         case "GET /users/{username}":
             return _get(event["pathParameters"]["username"])
@@ -22,14 +22,14 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             return _patch(event["pathParameters"]["username"], json.loads(event["body"]))
         case "GET /users":
             return _list(event.get("queryStringParameters", {}))
-    return _answer(404, {"message": "Not Found"})
+    return _response(404, {"message": "Not Found"})
 
 
 def _get(username: str) -> dict[str, Any]:
     found = _client.get_item(TableName=_TABLE, Key=_key(username), ConsistentRead=True)
     if "Item" not in found:
-        return _answer(404, {"message": "no such user"})
-    return _answer(200, _user(found["Item"]))
+        return _response(404, {"message": "no such user"})
+    return _response(200, _user(found["Item"]))
 
 
 def _create(user: dict[str, str]) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def _create(user: dict[str, str]) -> dict[str, Any]:
             ]
         )
     except _client.exceptions.TransactionCanceledException:
-        return _answer(409, {"message": "taken"})
-    return _answer(201, user)
+        return _response(409, {"message": "taken"})
+    return _response(201, user)
 
 
 def _patch(username: str, patch: dict[str, str]) -> dict[str, Any]:
@@ -72,8 +72,8 @@ def _patch(username: str, patch: dict[str, str]) -> dict[str, Any]:
             ReturnValues="ALL_NEW",
         )
     except _client.exceptions.ConditionalCheckFailedException:
-        return _answer(404, {"message": "no such user"})
-    return _answer(200, _user(updated["Attributes"]))
+        return _response(404, {"message": "no such user"})
+    return _response(200, _user(updated["Attributes"]))
 
 
 def _list(parameters: dict[str, str]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _list(parameters: dict[str, str]) -> dict[str, Any]:
     body: dict[str, Any] = {"users": [_user(item) for item in page["Items"]]}
     if "LastEvaluatedKey" in page:
         body["next_cursor"] = page["LastEvaluatedKey"]["sk"]["S"]
-    return _answer(200, body)
+    return _response(200, body)
 
 
 def _key(username: str) -> dict[str, Any]:
@@ -101,6 +101,6 @@ def _user(item: dict[str, Any]) -> dict[str, str]:
     return {name: value["S"] for name, value in item.items() if name not in {"pk", "sk"}}
 
 
-def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
+def _response(status: int, body: dict[str, Any]) -> dict[str, Any]:
     headers = {"Content-Type": "application/json"}
     return {"statusCode": status, "headers": headers, "body": json.dumps(body)}

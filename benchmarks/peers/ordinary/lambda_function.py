@@ -39,7 +39,7 @@ class Profile(BaseModel):
 
 
 class User(Profile):
-    """As it is created, stored and answered."""
+    """As it is created, stored and returned."""
 
     username: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._@+-]{0,126}[A-Za-z0-9])?$")
     created_at: str | None = None
@@ -52,7 +52,7 @@ def get_user(username: str) -> Response[str]:
     found = table.get_item(Key=_key(username), ConsistentRead=True)
     if "Item" not in found:
         raise NotFoundError("no such user")
-    return _answer(HTTPStatus.OK, User.model_validate(_members(found["Item"])))
+    return _response(HTTPStatus.OK, User.model_validate(_members(found["Item"])))
 
 
 @app.post("/users")
@@ -63,7 +63,7 @@ def create_user() -> Response[str]:
     item = {**_key(user.username), **user.model_dump(exclude_none=True)}
     table.put_item(Item=item, ConditionExpression=Attr("pk").not_exists())
     metrics.add_metric(name="UsersCreated", unit=MetricUnit.Count, value=1)
-    return _answer(HTTPStatus.CREATED, user)
+    return _response(HTTPStatus.CREATED, user)
 
 
 @app.patch("/users/<username>")
@@ -80,7 +80,7 @@ def patch_user(username: str) -> Response[str]:
         ReturnValues="ALL_NEW",
     )
     metrics.add_metric(name="UsersChanged", unit=MetricUnit.Count, value=1)
-    return _answer(HTTPStatus.OK, User.model_validate(_members(updated["Attributes"])))
+    return _response(HTTPStatus.OK, User.model_validate(_members(updated["Attributes"])))
 
 
 @app.get("/users")
@@ -114,10 +114,10 @@ def conflict(error: ClientError) -> Response[str]:
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
-    answer = app.resolve(event, context)
-    logger.info("request", extra={"route": event["routeKey"], "status": answer["statusCode"]})
-    return answer
+    """Respond to one request."""
+    response = app.resolve(event, context)
+    logger.info("request", extra={"route": event["routeKey"], "status": response["statusCode"]})
+    return response
 
 
 def _key(username: str) -> dict[str, str]:
@@ -128,7 +128,7 @@ def _members(item: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name not in {"pk", "sk"}}
 
 
-def _answer(status: HTTPStatus, user: User) -> Response[str]:
+def _response(status: HTTPStatus, user: User) -> Response[str]:
     return Response(status, "application/json", user.model_dump_json(exclude_none=True))
 
 

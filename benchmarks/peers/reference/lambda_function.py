@@ -107,7 +107,7 @@ def patch_user(username: str) -> Document:
 
 
 def handler(event: Document, context: LambdaContext) -> Document:
-    """Answer one request."""
+    """Respond to one request."""
     return app.resolve(event, context)
 
 

@@ -6,6 +6,7 @@ import ssl
 import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from botocore.retries import standard
 from backend.users.dynamodb.client import Client, DynamoDBError, Failure, Request, RetryQuota
 from backend.users.dynamodb.deadline import Deadline
 from backend.users.errors import Unavailable
-from benchmarks.runtime.certificates import Certificates
+from tests.certificates import Certificates
 
 STANDARD: Any = standard  # of which its stubs know a part
 OPERATIONS = ("BatchGetItem", "GetItem", "Query", "TransactWriteItems")
@@ -157,20 +158,42 @@ def test_what_is_sent_is_what_was_signed(
 @pytest.mark.parametrize(("is_throttled", "repeats"), [(False, 35), (True, 100)])
 def test_a_quota_is_used_up_and_comes_back(is_throttled: bool, repeats: int) -> None:
     quota = RetryQuota()
-    failures = [Failure("x", is_throttled=is_throttled)]
-    costs = [quota.acquire(failures) for _ in range(repeats + 1)]
-    assert costs == [500 // repeats] * repeats + [None]
-    quota.release(500 // repeats)
-    assert [quota.acquire(failures) for _ in range(2)] == [500 // repeats, None]
+    failure = Failure("x", is_throttled=is_throttled)
+    assert [quota.acquire([failure]) for _ in range(repeats + 1)] == [True] * repeats + [False]
+    quota.release(failure)
+    assert [quota.acquire([failure]) for _ in range(2)] == [True, False]
     for _ in range(500 // repeats):
-        quota.release(0)
-    assert [quota.acquire(failures) for _ in range(2)] == [500 // repeats, None]
+        quota.release(None)
+    assert [quota.acquire([failure]) for _ in range(2)] == [True, False]
 
 
 def test_a_quota_that_does_not_reach_for_all_pays_for_none() -> None:
     quota = RetryQuota()
-    assert quota.acquire([Failure("x")] * 36) is None
-    assert quota.acquire([Failure("x")] * 35) == 490
+    assert not quota.acquire([Failure("x")] * 36)
+    assert quota.acquire([Failure("x")] * 35)
+
+
+@pytest.mark.usefixtures("in_lambda")
+def test_each_successful_request_gives_back(stub: Stub) -> None:
+    client = Client(f"http://localhost:{stub.server.server_port}", "eu-north-1", attempt_seconds=60)
+
+    def attempts(status: int, requests: int) -> int:
+        stub.status = status
+        stub.requests.clear()
+        deadline = Deadline(150, sleep=lambda _seconds: None)
+        request = Request("GetItem", {}, lambda _document: "found")
+        with suppress(Unavailable):
+            client.call_all([request] * requests, deadline, lambda _operation, _milliseconds: None)
+        return len(stub.requests)
+
+    stub.body = b'{"__type": "InternalServerError"}'
+    while attempts(500, 1) == 2:  # 14 each, of 500: 10 are left
+        pass
+    attempts(200, 3)
+    assert attempts(500, 1) == 1
+    attempts(200, 1)
+    assert attempts(500, 1) == 2
+    client.close()
 
 
 @pytest.mark.usefixtures("in_lambda")

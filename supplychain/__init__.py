@@ -1,1 +1,0 @@
-"""What the project is made of, and where that comes from."""

@@ -1,0 +1,107 @@
+import json
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from backend.functions.bundling import PYTHON_VERSION
+from tooling import lock
+from tooling.install import NODE_FOLDER, PYTHON, ROOT
+
+type CDK = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def cdk_cli(environ: dict[str, str]) -> CDK:
+    """Runs the CLI in the checkout; takes its arguments."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        cli = [str(NODE_FOLDER / "node"), str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk")]
+        return subprocess.run(
+            [*cli, *arguments, "--no-notices", "--no-color"],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environ,
+            cwd=ROOT,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(("group", "file"), lock.REQUIREMENTS.items())
+def test_the_requirements_are_what_uv_lock_says(group: str, file: str) -> None:
+    _, _, *lines = (ROOT / file).read_text().splitlines()  # the first two say who wrote it
+    assert lock.export(group, "--no-header").splitlines() == lines
+
+
+def test_uv_lock_is_what_pyproject_says(environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        [str(PYTHON.with_name("uv")), "lock", "--check"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environ,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_everything_locked_comes_from_a_registry_with_its_hash() -> None:
+    packages = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    for package in packages:
+        if package["source"] == {"virtual": "."}:  # this project
+            continue
+        assert package["source"].keys() == {"registry"}
+        assert package["wheels"], "nothing is built: what builds a package is in no lock"
+        for file in package["wheels"]:
+            assert re.fullmatch(r"sha256:[0-9a-f]{64}", file["hash"])
+    for folder in lock.NODE_FOLDERS:
+        locked = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+        for path, entry in locked.items():
+            assert path == "" or entry["integrity"].startswith("sha512-")
+
+
+def test_the_cli_reads_what_the_library_writes(
+    assemblies: Mapping[str, Path], cdk_cli: CDK
+) -> None:
+    done = cdk_cli("ls", "--app", str(assemblies["production"]))
+    assert (done.returncode, done.stdout.split()) == (0, ["UserManagementBackend-Production"])
+
+
+def test_cdk_assets_reads_what_the_library_writes(
+    assemblies: Mapping[str, Path], environ: dict[str, str]
+) -> None:
+    """With which the pipeline publishes: of another release than the CLI, and sometimes behind."""
+    program = ROOT / "node_modules" / "cdk-assets" / "bin" / "cdk-assets"
+    manifests = [path for f in assemblies.values() for path in f.rglob("*.assets.json")]
+    assert manifests
+    for manifest in manifests:
+        done = subprocess.run(
+            [str(NODE_FOLDER / "node"), str(program), "--path", str(manifest), "ls"],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environ,
+        )
+        assert done.returncode == 0, done.stderr
+        for digest in json.loads(manifest.read_text())["files"]:
+            assert digest in done.stdout
+
+
+def test_the_cli_synthesizes_with_no_credentials_and_no_network(
+    cdk_cli: CDK, tmp_path: Path
+) -> None:
+    done = cdk_cli("synth", "--quiet", "--output", str(tmp_path / "assembly"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "assembly" / "UserManagementBackend-Sandbox.template.json").exists()
+
+
+def test_one_python_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    version = "{}.{}".format(*PYTHON_VERSION)
+    assert project["project"]["requires-python"] == f"=={version}.*"
+    assert (ROOT / ".python-version").read_text().strip() == version
