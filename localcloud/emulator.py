@@ -269,7 +269,7 @@ class Emulator:
         """Make the working copy the kept data; a kill meanwhile leaves the old, or the new."""
         old = self._kept()
         number = _number(old[-1]) + 1 if old else 1
-        print(self._folder / f"{_KEPT}{number}")
+        self._working.rename(self._folder / f"{_KEPT}{number}")
         for folder in old:
             shutil.rmtree(folder, ignore_errors=True)  # the next stop tries again
 

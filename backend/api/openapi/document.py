@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from backend.api.openapi import operations, parameters, responses, schemas, service, users
 from backend.api.runtime import bodies
-from backend.api.runtime.explanations import EXPLANATIONS
-from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES
+from backend.api.runtime.problems import PROBLEM_TYPES
 from backend.users.errors import MAX_FAULTS
 
 # The version of the interface, not of a build.
@@ -108,8 +107,7 @@ def make() -> dict[str, Any]:
 
 
 def _problems() -> str:
-    kinds = [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
     return "\n".join(
-        f"- [/problems/{k.name}](problems/{k.name}) ({k.status}): {EXPLANATIONS[k.name]}"
-        for k in kinds
+        f"- [/problems/{k.name}](problems/{k.name}) ({k.status}): {k.explanation}"
+        for k in PROBLEM_TYPES.values()
     )

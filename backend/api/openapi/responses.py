@@ -13,9 +13,8 @@ from backend.api.runtime.errors import (
     PreconditionFailed,
     UnsupportedMediaType,
 )
-from backend.api.runtime.explanations import EXPLANATIONS
 from backend.api.runtime.preconditions import entity_tag
-from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType, problem
+from backend.api.runtime.problems import PROBLEM_TYPES, ProblemType, problem
 from backend.users import validation
 from backend.users.errors import (
     EmailTaken,
@@ -164,9 +163,9 @@ def _error_response(
         headers: The headers that it may have.
         gateway: The message of the gateway's own response with the same status, if there is one.
     """
-    kinds = {_problem_type(error): _example(error, headers) for error in errors}
+    kinds = {PROBLEM_TYPES[error]: _example(error, headers) for error in errors}
     [status] = {kind.status for kind in kinds}
-    description = "\n\n".join(f"`{_uri(k)}`: {EXPLANATIONS[k.name]}" for k in kinds)
+    description = "\n\n".join(f"`{_uri(k)}`: {k.explanation}" for k in kinds)
     content: dict[str, Any] = {
         problems.MEDIA_TYPE: {
             # Keywords beside $ref apply, too (JSON Schema 2020-12, section 8.2.3.1).
@@ -202,33 +201,18 @@ def _gateway_content(message: str) -> dict[str, Any]:
     return {JSON: {"schema": ref("GatewayMessage"), "example": {"message": message}}}
 
 
-def _problem_type(error: type[Exception]) -> ProblemType:
-    return PROBLEM_TYPES.get(error, INTERNAL_ERROR)
-
-
 def _uri(kind: ProblemType) -> str:
     return f"/problems/{kind.name}"
 
 
 def _example(error: type[Exception], headers: tuple[str, ...]) -> dict[str, Any]:
     """Return the body of the code's response to such an error."""
-    raised: Exception
-    if error is MalformedRequest:
-        raised = MalformedRequest("Send a body that is JSON.")
-    elif error is ContentTooLarge:
-        raised = ContentTooLarge(f"Send at most {bodies.MAX_BYTES} bytes.")
-    elif error is UnsupportedMediaType:
-        accepted = bodies.MERGE_PATCH if "Accept-Patch" in headers else bodies.JSON
-        raised = UnsupportedMediaType(accepted, headers[0])
-    elif error is MethodNotAllowed:
-        raised = MethodNotAllowed(("GET", "HEAD"))
-    elif error is Unavailable:
-        raised = Unavailable("Throttled")
+    example = PROBLEM_TYPES[error].example
+    if error is UnsupportedMediaType and "Accept-Patch" in headers:
+        example = UnsupportedMediaType(bodies.MERGE_PATCH, "Accept-Patch")
     elif error is InvalidUser:
-        raised = _invalid_user()
-    else:
-        raised = error()
-    return problem(raised, _REQUEST_ID).body
+        example = _invalid_user()
+    return problem(example, _REQUEST_ID).body
 
 
 def _invalid_user() -> InvalidUser:

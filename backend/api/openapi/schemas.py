@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from backend.api.runtime.listing import next_page
-from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES
+from backend.api.runtime.problems import PROBLEM_TYPES
 from backend.users.errors import MAX_FAULTS
 from backend.users.models import User
 from backend.users.repository import Listing
@@ -16,7 +16,7 @@ from backend.users.schema import (
     Schema,
 )
 
-_KINDS: Final = (*PROBLEM_TYPES.values(), INTERNAL_ERROR)
+_KINDS: Final = tuple(PROBLEM_TYPES.values())
 _STATUSES: Final = sorted({kind.status for kind in _KINDS})
 _TIME: Final[Schema] = {
     "type": "string",
