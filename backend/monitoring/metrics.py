@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from backend.api.infrastructure import API
 from backend.database.infrastructure import Database
 
-# What the function calls: backend/api/runtime/table.py.
+# What the function calls: backend/users/dynamodb/table.py.
 OPERATIONS: Final = ("BatchGetItem", "GetItem", "Query", "TransactWriteItems")
 
 
