@@ -135,8 +135,8 @@ def aws_errors_explained() -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise Failure(
-            f"AWS refuses: {str(error).removesuffix('.')}. Fix that and run the same command again:"
-            " it continues where it stopped."
+            f"AWS refused a call: {str(error).removesuffix('.')}. Fix the cause, and run the same"
+            " command again to continue."
         ) from None
 
 
@@ -145,7 +145,7 @@ def _begin(
 ) -> None:
     if table := _find(client, name):
         _require_origin(table, origin)
-        say(f"  {name} exists already: continuing")
+        say(f"  {name}: continuing an earlier restore")
         return
     target: _Target = {"TargetTableName": name}
     if key:
@@ -174,11 +174,11 @@ def _begin(
             case "TableNotFoundException":
                 raise Failure(
                     "The table to restore is gone: restore a backup with --backup. DynamoDB makes"
-                    " one itself when a table with point-in-time recovery is deleted."
+                    " one when a table with point-in-time recovery is deleted."
                 ) from None
             case "BackupNotFoundException":
                 raise Failure(
-                    "There is no such backup in this account and region. List them with"
+                    "This account and region have no such backup: see"
                     " `aws dynamodb list-backups --backup-type ALL`."
                 ) from None
             case _:
@@ -200,9 +200,9 @@ def _require_origin(table: "TableDescriptionTypeDef", origin: PointInTime | Back
         is_same = False
     if not is_same:
         raise Failure(
-            f"The table {table['TableName']} exists already, and AWS doesn't say that it is a"
-            " restore of this: choose another name with --to, or, if you know that it is one, use"
-            " --restored instead."
+            f"There is already a table {table['TableName']}, and AWS does not report it as this"
+            " restore. Choose another name with --to or, if you know that it is this restore,"
+            " pass --restored instead."
         )
 
 
@@ -234,7 +234,7 @@ def _await_ready(client: "DynamoDBClient", name: str, pause: Callable[[float], N
         # It is missing if DynamoDB gave up the restore, or if there never was one.
         table = _find(client, name)
         if table is None:
-            raise Failure(f"There is no table {name}: restore it first with --at or --backup.")
+            raise Failure(f"There is no table {name}: restore it first, with --at or --backup.")
         states = [table["TableStatus"]]
         states += [index["IndexStatus"] for index in table.get("GlobalSecondaryIndexes", [])]
         if set(states) == {"ACTIVE"}:

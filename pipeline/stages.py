@@ -102,8 +102,8 @@ class Stages:
             return None
         if cdk.Token.is_unresolved(self._stack.account):
             raise ValueError(
-                f"{environment.name} names an account, so the pipeline needs one, too: fill in"
-                " TOOLCHAIN_TARGET in constants.py."
+                f"{environment.name} names an account: fill in TOOLCHAIN_TARGET with the"
+                " pipeline's account, in constants.py."
             )
         if environment.pipeline_account != self._stack.account:
             raise ValueError(
@@ -136,8 +136,8 @@ def _tests(environment: Environment) -> tuple[str, str]:
     issuer = environment.identity.issuer
     if issuer and environment.end_to_end_tests:
         raise ValueError(
-            f"{environment.name}: the end-to-end tests need tokens, and the pipeline can't get any"
-            f" from {issuer.url}. Remove end_to_end_tests or issuer from the record."
+            f"{environment.name}: the pipeline can't get a token of {issuer.url} for the"
+            " end-to-end tests. Remove end_to_end_tests or issuer from its record."
         )
     if issuer:
         return "Smoke", "tests/smoke/test_without_token.py"

@@ -147,7 +147,7 @@ def test_the_restore_of_something_else_is_refused(dynamodb: "DynamoDBClient") ->
     before = dynamodb.describe_table(TableName=NEW)
     other = PointInTime(table=OLD, time=NOW - timedelta(hours=1))
     for origin in (backup_of(dynamodb), other):
-        with pytest.raises(Failure, match="choose another name"):
+        with pytest.raises(Failure, match="Choose another name"):
             restore(dynamodb, origin, NEW, replace(SETTINGS, tags={"team": "another"}))
     assert dynamodb.describe_table(TableName=NEW)["Table"] == before["Table"]
 
