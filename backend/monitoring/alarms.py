@@ -1,6 +1,6 @@
 """Alarms on what callers notice, and on its usual causes.
 
-None sends a notification: notifications.py combines related alarms, so that a fault sends one.
+They send no messages themselves: notifications.py combines them, so that a fault sends one message.
 """
 
 from collections.abc import Sequence
