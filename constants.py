@@ -5,7 +5,7 @@ from typing import Final
 from backend.api.options import APIOptions, Throttle
 from backend.database.options import DatabaseOptions
 from backend.environment import Environment, Target
-from backend.functions.bundling import HOST
+from backend.functions.platform import HOST
 from backend.identity.options import IdentityOptions
 from backend.monitoring.options import MonitoringOptions, Objectives, Operators
 from backend.rollout.options import RolloutOptions
@@ -30,8 +30,8 @@ _OBJECTIVES: Final = Objectives(available_percent=99.9, fast_percent=99, fast_mi
 _PRODUCTION_THROTTLE: Final = Throttle(rate=1_000, burst=500)
 _PRODUCTION_LIST_THROTTLE: Final = Throttle(rate=100, burst=50)
 
-# What ./scripts/sandbox deploys. It has no objectives, operators or rollout: the local cloud lacks
-# metric math, composite alarms and CodeDeploy.
+# What ./scripts/sandbox deploys. It has no objectives, operators or rollout: localcloud/app.py lists
+# what the local cloud lacks.
 LOCAL: Final = Environment(
     app_name=APP_NAME,
     name="Local",

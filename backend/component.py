@@ -33,7 +33,7 @@ class Backend(cdk.Stack):
         env = cdk.Environment(**asdict(target)) if target else None
         super().__init__(scope, construct_id, env=env, **kwargs)
         removal_policy = cdk.RemovalPolicy[environment.removal_policy]
-        functions = FunctionDefaults(
+        function_defaults = FunctionDefaults(
             platform=environment.platform,
             log_retention=logs.RetentionDays[environment.log_retention],
             log_removal_policy=removal_policy,
@@ -61,7 +61,7 @@ class Backend(cdk.Stack):
             table_name=database.table.table_name,
             issuer_url=identity.issuer.url,
             audience=identity.issuer.audience,
-            functions=functions,
+            function_defaults=function_defaults,
         )
         monitoring = Monitoring(
             self,
@@ -80,7 +80,7 @@ class Backend(cdk.Stack):
                 alarms=monitoring.regressions,
                 objectives=environment.monitoring.objectives,
                 runbook=environment.monitoring.runbook,
-                functions=functions,
+                function_defaults=function_defaults,
             )
 
         database.grant_read_write(api.function)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from backend.api.options import APIOptions
 from backend.database.options import DatabaseOptions
-from backend.functions.bundling import LAMBDA_ARM64, Platform
+from backend.functions.platform import LAMBDA_ARM64, Platform
 from backend.identity.options import IdentityOptions
 from backend.monitoring.options import MonitoringOptions
 from backend.rollout.options import RolloutOptions

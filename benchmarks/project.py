@@ -1,11 +1,11 @@
 """All that the benchmarks use of this project's own code: adapt it here when that moves."""
 
 from pathlib import Path
-from typing import Final
 
-from backend.api.asset import ASSET
+from backend.api.asset import ASSET, HANDLER
 from backend.api.runtime.handler import UserAPI
-from backend.functions.bundling import HOST, build
+from backend.functions.bundling import build
+from backend.functions.platform import HOST
 from backend.users.dynamodb import items
 from backend.users.dynamodb.client import Client, Document, Observe, Request
 from backend.users.dynamodb.deadline import Deadline
@@ -37,8 +37,6 @@ __all__ = [
     "items",
     "started_engine",
 ]
-
-HANDLER: Final = "backend.api.runtime.lambda_function.handler"
 
 
 def build_archive() -> Path:

@@ -8,7 +8,7 @@ import app
 import constants
 from backend.component import Backend
 from backend.environment import Environment
-from backend.functions.bundling import HOST
+from backend.functions.platform import HOST
 
 
 def main() -> None:

@@ -5,11 +5,18 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 
 import base64
 import json
+import re
 from typing import Any
+
+from backend.api.routes import ROUTES
 
 REQUEST_ID = "JKJaXmPLvHcESHA="
 # The parameter that ends a route, by the first segment of the path.
-_PARAMETERS = {"users": "username", "docs": "file", "problems": "name"}
+_PARAMETERS = {
+    found[1]: found[2]
+    for route in ROUTES
+    if (found := re.fullmatch(r"/(\w+)/\{(\w+)\}", route.path))
+}
 
 
 def event(

@@ -16,6 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
+from backend.api.asset import ASSET, HANDLER
 from localcloud.emulator import API_ID
 from localcloud.events import event
 from tooling import processes
@@ -23,9 +24,10 @@ from tooling.install import PYTHON, ROOT
 from tooling.processes import Interruption
 from tooling.progress import Failure
 
-# The function's own code: an edit below these needs no deployment.
-CODE: Final = ("backend/api/runtime", "backend/users")
-_MODULE: Final = "backend.api.runtime.lambda_function"
+# The function's own code: an edit below these needs no deployment. Its single modules may be the
+# stack's, too.
+CODE: Final = tuple(name for name in ASSET.code if not name.endswith(".py"))
+_MODULE: Final = HANDLER.rpartition(".")[0]
 # Ships with the code.
 DOCUMENT: Final = Path("docs", "openapi.json")
 
@@ -33,8 +35,8 @@ DOCUMENT: Final = Path("docs", "openapi.json")
 _BUILD: Final = f"""\
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from backend.api.asset import ASSET
-from backend.functions import bundling
-print(bundling.build(ASSET, bundling.HOST).path)"""
+from backend.functions import bundling, platform
+print(bundling.build(ASSET, platform.HOST).path)"""
 
 _DESCRIPTION: Final = "Hotswapped"
 _INVOKE_SECONDS: Final = 60

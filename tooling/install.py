@@ -110,8 +110,8 @@ def _install_all() -> None:
         _sync(uv, python, EMULATOR_PYTHON.parents[1], "--only-group", "emulator")
     with step("the function's dependencies"):
         fetch = "import sys; sys.path.insert(0, '.'); from backend.api.asset import ASSET; "
-        fetch += "from backend.functions import bundling as b; "
-        fetch += "[b.build_packages(ASSET, p) for p in (b.HOST, b.LAMBDA_ARM64)]"
+        fetch += "from backend.functions import bundling as b, platform as on; "
+        fetch += "[b.build_packages(ASSET, p) for p in (on.HOST, on.LAMBDA_ARM64)]"
         _run([str(PYTHON), "-I", "-c", fetch], environment.for_installing())
 
 

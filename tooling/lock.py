@@ -1,6 +1,6 @@
 """./scripts/lock: lock what pyproject.toml and each package.json ask for, and install that.
 
-Also writes what is made from the locks: the requirements.txt of the pipeline and of the function,
+Also writes what is made from the locks: the requirements.txt of the function, the one at the root
 and docs/sbom.cdx.json, which lists the packages in the function.
 """
 

@@ -5,6 +5,8 @@ from typing import Final
 from backend.functions.bundling import Asset, File
 from backend.functions.pruning import Pruning
 
+HANDLER: Final = "backend.api.runtime.lambda_function.handler"
+
 _STATIC: Final = "backend/api/runtime/static"
 _SWAGGER_UI: Final = "node_modules/swagger-ui-dist"
 

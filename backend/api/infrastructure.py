@@ -12,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from backend.api import cors, stage
-from backend.api.asset import ASSET
+from backend.api.asset import ASSET, HANDLER
 from backend.api.findings import accept_open_route, accept_preflight
 from backend.api.options import APIOptions, Domain
 from backend.api.routes import ROUTES, Access
@@ -34,7 +34,8 @@ class API(Construct):
         table_name: The table that holds the users. The caller grants access to it.
         issuer_url: The issuer whose access tokens the API accepts.
         audience: The audiences of which a token must name one.
-        functions: What the function shares with others. The access log is kept as long as its logs.
+        function_defaults: What the function shares with others. Its logs and the access log are
+            kept equally long.
 
     Attributes:
         function: The function.
@@ -53,15 +54,15 @@ class API(Construct):
         table_name: str,
         issuer_url: str,
         audience: Sequence[str],
-        functions: FunctionDefaults,
+        function_defaults: FunctionDefaults,
     ) -> None:
         super().__init__(scope, construct_id)
         access_logs = logs.LogGroup(
             self,
             "AccessLogs",
             log_group_name=stage.log_group_name(self),
-            retention=functions.log_retention,
-            removal_policy=functions.log_removal_policy,
+            retention=function_defaults.log_retention,
+            removal_policy=function_defaults.log_removal_policy,
         )
         accept_log_findings(access_logs)
         # A role for each table, because a published version keeps its role: while another table is
@@ -71,8 +72,8 @@ class API(Construct):
             self,
             "Function",
             asset=ASSET,
-            handler="backend.api.runtime.lambda_function.handler",
-            defaults=functions,
+            handler=HANDLER,
+            defaults=function_defaults,
             description="Answers the calls of the user API",
             environment={
                 "TABLE_NAME": table_name,

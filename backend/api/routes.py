@@ -1,7 +1,7 @@
-"""The API's routes: their methods, paths, scopes and access.
+"""The API's routes: each path and method, the call that serves it, who may call it, how often.
 
-The stack, the function's dispatch and the OpenAPI document share this table. It ships with the
-function, so it must not import the CDK.
+The stack deploys this table, the function dispatches by it, and the OpenAPI document describes it.
+It ships with the function, so it imports no CDK.
 """
 
 from collections.abc import Mapping
@@ -34,6 +34,7 @@ class Route(NamedTuple):
     Attributes:
         method: The HTTP method, in upper case.
         path: The path, with parameters in braces.
+        call: The method of runtime/calls.py that serves it.
         scope: The scope that a token must have.
         access: Whether the route needs a token.
         is_list: Whether the throttle for lists applies, because a request reads up to a hundred
@@ -42,6 +43,7 @@ class Route(NamedTuple):
 
     method: str
     path: str
+    call: str
     scope: str
     access: Access = Access.TOKEN
     is_list: bool = False
@@ -52,22 +54,24 @@ class Route(NamedTuple):
         return f"{self.method} {self.path}"
 
 
-def _reads(path: str, access: Access = Access.TOKEN, *, is_list: bool = False) -> list[Route]:
-    return [Route(method, path, READ, access, is_list) for method in ("GET", "HEAD")]
+def _reads(
+    path: str, call: str, access: Access = Access.TOKEN, *, is_list: bool = False
+) -> list[Route]:
+    return [Route(method, path, call, READ, access, is_list) for method in ("GET", "HEAD")]
 
 
 ROUTES: Final[tuple[Route, ...]] = (
-    *_reads("/users", is_list=True),
-    Route("POST", "/users", WRITE),
-    *_reads("/users/{username}"),
-    Route("PUT", "/users/{username}", WRITE),
-    Route("PATCH", "/users/{username}", WRITE),
-    Route("DELETE", "/users/{username}", WRITE),
-    *_reads("/health", Access.OPEN),
-    *_reads("/openapi.json", Access.DOCS),
-    *_reads("/docs", Access.DOCS),
-    *_reads("/docs/{file}", Access.DOCS),
-    *_reads("/problems/{name}", Access.DOCS),
+    *_reads("/users", "list_users", is_list=True),
+    Route("POST", "/users", "create", WRITE),
+    *_reads("/users/{username}", "get"),
+    Route("PUT", "/users/{username}", "replace", WRITE),
+    Route("PATCH", "/users/{username}", "patch", WRITE),
+    Route("DELETE", "/users/{username}", "delete", WRITE),
+    *_reads("/health", "health", Access.OPEN),
+    *_reads("/openapi.json", "page", Access.DOCS),
+    *_reads("/docs", "page", Access.DOCS),
+    *_reads("/docs/{file}", "page", Access.DOCS),
+    *_reads("/problems/{name}", "page", Access.DOCS),
 )
 
 

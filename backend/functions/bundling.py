@@ -23,9 +23,8 @@ from typing import Final
 from uv import find_uv_bin
 
 from backend.functions import deferral, pruning
+from backend.functions.platform import PYTHON_VERSION, Platform
 from backend.functions.pruning import NO_PRUNING, Pruning
-
-PYTHON_VERSION: Final = (3, 13)
 
 _ROOT: Final = Path(__file__).parents[2]
 # Python modules, certificates and static files. Everything else in a folder is for people or was
@@ -40,27 +39,6 @@ _MAX_ARCHIVES: Final = 8
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 # Lambda runs the function as another user, who must be able to read it whatever the umask here.
 _READABLE: Final = (stat.S_IFREG | 0o644) << 16
-
-
-@dataclass(frozen=True)
-class Platform:
-    """What a function runs on.
-
-    Attributes:
-        architecture: Lambda's name for it, arm64 or x86_64.
-        wheels: uv's name for it (`--python-platform`); None for the machine that builds.
-    """
-
-    architecture: str
-    wheels: str | None
-
-
-# Lambda's Python 3.13 runs on Amazon Linux 2023, whose glibc is 2.34.
-LAMBDA_ARM64: Final = Platform("arm64", "aarch64-manylinux_2_28")
-HOST: Final = Platform(
-    "arm64" if host.machine() in {"arm64", "aarch64"} else "x86_64",
-    None,
-)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from backend.functions import bundling
-from backend.functions.bundling import Asset, Platform
+from backend.functions.bundling import Asset
 from backend.functions.findings import accept_function_findings, accept_log_findings
+from backend.functions.platform import Platform
 
 # The version whose bytecode bundling.py makes.
 _PYTHON: Final = lambda_.Runtime.PYTHON_3_13

@@ -16,6 +16,7 @@ from backend.database.infrastructure import Database
 from backend.findings import accept
 from backend.monitoring.indicators import Indicator
 from backend.monitoring.metrics import FunctionMetrics, TableMetrics, claimed_concurrency
+from backend.monitoring.options import HIGHEST_BURN_RATE
 
 _PERIOD: Final = cdk.Duration.minutes(5)
 _MINUTE: Final = cdk.Duration.minutes(1)
@@ -55,7 +56,12 @@ class BurnRate:
 
 BURN_RATES: Final = (
     # These spend 2% of 30 days' budget in an hour, 5% in six, 10% in a day, and 10% in three.
-    BurnRate(rate=14.4, long=cdk.Duration.hours(1), short=cdk.Duration.minutes(5), pages=True),
+    BurnRate(
+        rate=HIGHEST_BURN_RATE,
+        long=cdk.Duration.hours(1),
+        short=cdk.Duration.minutes(5),
+        pages=True,
+    ),
     BurnRate(rate=6, long=cdk.Duration.hours(6), short=cdk.Duration.minutes(30), pages=True),
     BurnRate(rate=3, long=cdk.Duration.days(1), short=cdk.Duration.hours(2), pages=False),
     BurnRate(rate=1, long=cdk.Duration.days(1), short=cdk.Duration.hours(6), pages=False, days=3),

@@ -1,15 +1,10 @@
 """Service level indicators: how much of an error budget is left, and how fast it is spent."""
 
-from typing import Final
-
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from backend.api.infrastructure import API
-from backend.monitoring.options import Objectives
-
-# Fewer bad requests than this page nobody: at low traffic, one is already a large share.
-_FEWEST_BAD_REQUESTS: Final = 3
+from backend.monitoring.options import FEWEST_BAD_REQUESTS, Objectives
 
 
 class Indicator:
@@ -49,7 +44,7 @@ class Indicator:
         """
         rate = f"{self._bad_percent} / {self._budget_percent:g}"
         if needs_several:
-            rate = f"IF({self._bad} >= {_FEWEST_BAD_REQUESTS}, {rate}, 0)"
+            rate = f"IF({self._bad} >= {FEWEST_BAD_REQUESTS}, {rate}, 0)"
         return self._expression(rate, window, label=f"{self.name}: burn rate")
 
     def good_percent(self, window: cdk.Duration) -> cloudwatch.MathExpression:

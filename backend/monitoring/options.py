@@ -1,6 +1,13 @@
 """What an environment promises its callers, and whom its alarms notify."""
 
 from dataclasses import dataclass
+from typing import Final
+
+# How many times faster than permitted the error budget is used up when somebody is paged first
+# (https://sre.google/workbook/alerting-on-slos/), and when a rollout is taken back.
+HIGHEST_BURN_RATE: Final = 14.4
+# Fewer failed or slow requests prove nothing.
+FEWEST_BAD_REQUESTS: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ class Rollout(Construct):
             added to them. CodeDeploy takes at most ten alarms, which must be metric alarms.
         objectives: What callers are promised.
         runbook: The URL of the page that has a section for each alarm.
-        functions: What the hook shares with the other functions.
+        function_defaults: What the hook shares with the other functions.
 
     Raises:
         ValueError: There are no objectives.
@@ -50,12 +50,12 @@ class Rollout(Construct):
         alarms: Sequence[cloudwatch.Alarm],
         objectives: Objectives | None,
         runbook: str,
-        functions: FunctionDefaults,
+        function_defaults: FunctionDefaults,
     ) -> None:
         super().__init__(scope, construct_id)
         if not objectives:
             raise ValueError("A rollout needs objectives: alarms on them roll it back.")
-        hook = self._hook(api, functions)
+        hook = self._hook(api, function_defaults)
         slow = slow_version_alarm(self, alias=api.alias, objectives=objectives, runbook=runbook)
         group = codedeploy.LambdaDeploymentGroup(
             self,
@@ -75,13 +75,13 @@ class Rollout(Construct):
         api.alias.node.add_dependency(group)
         accept_findings(hook, group)
 
-    def _hook(self, api: API, functions: FunctionDefaults) -> Function:
+    def _hook(self, api: API, function_defaults: FunctionDefaults) -> Function:
         hook = Function(
             self,
             "Hook",
             asset=Asset(code=("backend/rollout/runtime",)),
             handler="backend.rollout.runtime.hook.handler",
-            defaults=functions,
+            defaults=function_defaults,
             description="Tries new code before it gets traffic",
             environment={
                 "NEW_VERSION": api.function.current_version.function_arn,

@@ -8,13 +8,9 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from backend.findings import accept
-from backend.monitoring.options import Objectives
+from backend.monitoring.options import FEWEST_BAD_REQUESTS, HIGHEST_BURN_RATE, Objectives
 
 _PERIOD: Final = cdk.Duration.minutes(5)
-# Too many times the permitted share of slow invocations: the highest burn rate (alarms.py).
-_RATE: Final = 14.4
-# Fewer slow invocations prove nothing.
-_FEWEST: Final = 3
 
 
 def slow_version_alarm(
@@ -36,7 +32,7 @@ def slow_version_alarm(
         scope,
         "NewVersionSlow",
         metric=cloudwatch.MathExpression(
-            expression=f"IF(calls * (100 - fast) / 100 >= {_FEWEST}, 100 - fast, 0)",
+            expression=f"IF(calls * (100 - fast) / 100 >= {FEWEST_BAD_REQUESTS}, 100 - fast, 0)",
             using_metrics={
                 "calls": alias.metric_invocations(dimensions_map=dimensions),
                 "fast": alias.metric_duration(dimensions_map=dimensions, statistic=fast),
@@ -48,7 +44,7 @@ def slow_version_alarm(
             "Too many invocations of the new version take longer than"
             f" {objectives.fast_milliseconds} ms. What to do: {runbook}#new-version-slow"
         ),
-        threshold=round(_RATE * (100 - objectives.fast_percent), 6),
+        threshold=round(HIGHEST_BURN_RATE * (100 - objectives.fast_percent), 6),
         evaluation_periods=1,
         comparison_operator=(cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD),
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,

@@ -68,8 +68,8 @@ class UserRepository(Protocol):
                 removed.
 
         Returns:
-            The user. If the key was used for the same request before, the user as it was added
-            then.
+            `user` itself if it was added now. If the key was used for the same request before,
+            the user as it was added then.
 
         Raises:
             IdempotencyKeyReused: The key was used for another request. Checked before the others.

@@ -12,7 +12,8 @@ from aws_cdk.assertions import Match, Template
 from backend.api.options import APIOptions, Domain
 from backend.api.runtime import settings
 from backend.component import Backend
-from backend.functions.bundling import HOST, PYTHON_VERSION, Archive
+from backend.functions.bundling import Archive
+from backend.functions.platform import HOST, PYTHON_VERSION
 from backend.users.dynamodb import table
 from constants import LOCAL
 from localcloud.emulator import API_ID

@@ -14,7 +14,8 @@ import pytest
 
 from backend.api.asset import ASSET
 from backend.functions import bundling, pruning
-from backend.functions.bundling import HOST, LAMBDA_ARM64, Archive, Asset, Platform
+from backend.functions.bundling import Archive, Asset
+from backend.functions.platform import HOST, LAMBDA_ARM64, Platform
 from tooling.install import ROOT
 
 # A function without packages, so that a build takes no time.
@@ -226,7 +227,8 @@ def test_the_same_code_elsewhere_and_later_is_the_same_archive(
     program = (
         "import sys; from pathlib import Path; from backend.functions import bundling as b; "
         "from backend.api.asset import ASSET; "
-        "platform = b.Platform(sys.argv[2], sys.argv[3] or None); "
+        "from backend.functions.platform import Platform; "
+        "platform = Platform(sys.argv[2], sys.argv[3] or None); "
         "a = b.build(ASSET, platform, cache=Path(sys.argv[1])); print(a.path, a.digest)"
     )
     arguments = [str(tmp_path / "cache"), platform.architecture, platform.wheels or ""]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.functions.bundling import PYTHON_VERSION
+from backend.functions.platform import PYTHON_VERSION
 from tooling import lock
 from tooling.install import NODE_FOLDER, PYTHON, ROOT
 

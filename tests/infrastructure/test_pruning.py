@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from backend.api.asset import ASSET
 from backend.functions import bundling, pruning
-from backend.functions.bundling import HOST
+from backend.functions.platform import HOST
 from backend.functions.pruning import Pruning
 from tests.certificates import Certificates
 

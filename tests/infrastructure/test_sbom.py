@@ -10,7 +10,7 @@ import pytest
 
 from backend.api.asset import ASSET
 from backend.functions import bundling
-from backend.functions.bundling import LAMBDA_ARM64
+from backend.functions.platform import LAMBDA_ARM64
 from tooling import lock
 from tooling.install import ROOT
 

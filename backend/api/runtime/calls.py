@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from backend.api.routes import ROUTES
 from backend.api.runtime import bodies, idempotency
 from backend.api.runtime.listing import next_page, read_listing, read_query
 from backend.api.runtime.preconditions import Preconditions, entity_tag
@@ -33,19 +34,7 @@ class Calls:
 
     def by_route(self) -> Mapping[str, Call]:
         """Return the calls by their routes' keys."""
-        reads = {
-            "/users": self.list_users,
-            "/users/{username}": self.get,
-            "/health": self.health,
-            **dict.fromkeys(("/openapi.json", "/docs", "/docs/{file}", "/problems/{name}"), page),
-        }
-        return {
-            **{f"{method} {path}": c for path, c in reads.items() for method in ("GET", "HEAD")},
-            "POST /users": self.create,
-            "PUT /users/{username}": self.replace,
-            "PATCH /users/{username}": self.patch,
-            "DELETE /users/{username}": self.delete,
-        }
+        return {route.key: getattr(self, route.call) for route in ROUTES}
 
     def create(self, event: Event) -> Response:
         """Create a user, or repeat the response to an earlier create with the same key."""
@@ -90,11 +79,11 @@ class Calls:
         document = bodies.read_object(event, bodies.JSON, header="Accept")
         members = validation.parse_replacement(document, username=username)
 
-        def replace(user: User) -> User:
+        def change(user: User) -> User:
             preconditions.check(user, safe=False)
             return user.changed(members)
 
-        return _user_response(self._update(username, replace))
+        return _user_response(self._update(username, change))
 
     def patch(self, event: Event) -> Response:
         """Merge a patch into a user."""
@@ -103,12 +92,12 @@ class Calls:
         username = _username(event)
         patch = bodies.read_object(event, bodies.MERGE_PATCH, header="Accept-Patch")
 
-        def merge(user: User) -> User:
+        def change(user: User) -> User:
             preconditions.check(user, safe=False)
             members = validation.parse_merge_patch(patch, user.members, username=username)
             return user.changed(members)
 
-        return _user_response(self._update(username, merge))
+        return _user_response(self._update(username, change))
 
     def _update(self, username: str, change: Callable[[User], User]) -> User:
         before: User | None = None
@@ -140,12 +129,11 @@ class Calls:
         self._users.check()
         return json_response(200, {"status": "ok"}, {})
 
+    def page(self, event: Event) -> Response:
+        """Return a page or a file of the documentation."""
+        from backend.api.runtime import pages  # noqa: PLC0415 other calls don't need it
 
-def page(event: Event) -> Response:
-    """Return a page or a file of the documentation."""
-    from backend.api.runtime import pages  # noqa: PLC0415 other calls don't need it
-
-    return pages.get(event["rawPath"], event["headers"])
+        return pages.get(event["rawPath"], event["headers"])
 
 
 def claims(event: Event) -> Mapping[str, str]:

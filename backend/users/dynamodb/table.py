@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # of at most 2 s (client.py). If both are lost, that leaves 1 s for the rest.
 # Two things can't be interrupted and come on top: name resolution, 10 s with glibc's defaults
 # (2 * 5 s), and a renewal of credentials, 2 s. Together these 17 s stay below the function's
-# timeout of 20 s (infrastructure.py), which stays below the gateway's 30 s.
+# timeout of 20 s (api/infrastructure.py), which stays below the gateway's 30 s.
 DEADLINE_SECONDS: Final = 5.0
 
 _CANCELLED: Final = "TransactionCanceledException"

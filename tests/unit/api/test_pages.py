@@ -22,6 +22,7 @@ from backend.api.runtime import pages
 from backend.api.runtime.handler import UserAPI
 from backend.api.runtime.problems import PROBLEM_TYPES, ProblemType
 from backend.functions import bundling
+from backend.functions.platform import HOST
 from backend.users.errors import Unavailable
 from localcloud.events import event
 from tests.in_memory_users import InMemoryUserRepository
@@ -110,7 +111,7 @@ def client() -> Client:
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The folder as it ships, with what the build adds to it."""
     folder = tmp_path_factory.mktemp("shipped")
-    with zipfile.ZipFile(bundling.build(ASSET, bundling.HOST).path) as archive:
+    with zipfile.ZipFile(bundling.build(ASSET, HOST).path) as archive:
         archive.extractall(folder, [n for n in archive.namelist() if "/static/" in n])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "FOLDER", folder / "backend/api/runtime/static")
