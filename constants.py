@@ -30,8 +30,8 @@ _OBJECTIVES: Final = Objectives(available_percent=99.9, fast_percent=99, fast_mi
 _PRODUCTION_THROTTLE: Final = Throttle(rate=1_000, burst=500)
 _PRODUCTION_LIST_THROTTLE: Final = Throttle(rate=100, burst=50)
 
-# What ./scripts/sandbox deploys. It has no objectives, operators or rollout: localcloud/app.py lists
-# what the local cloud lacks.
+# What ./scripts/sandbox deploys. It has no objectives, operators or rollout, for which the local
+# cloud lacks services: localcloud/app.py.
 LOCAL: Final = Environment(
     app_name=APP_NAME,
     name="Local",
