@@ -1,10 +1,18 @@
-"""How property tests run: how long an example takes says how busy the machine is, and no more."""
+"""How property tests run, and what Lambda tells the function."""
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile(
+        "unit",
+        max_examples=2000 if config.getoption("long") else 25,
+        # How long an example takes says how busy the machine is, and no more.
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("unit")
 
 
 @pytest.fixture
