@@ -3,7 +3,8 @@
 The conformance suite with many more sequences and cases; the API where the function may do no more
 than its role's policies permit; three rehearsals: the restore of docs/operations.md, the pipeline
 of docs/pipeline.md, which builds the commit that is checked out, and a checkout that was copied
-with all that is installed in it; the benchmarks' tests; and whether the function has become slower,
+with all that is installed in it; the property tests with many more examples; the benchmarks' tests;
+and whether the function has become slower,
 or its memory grows.
 """
 
@@ -22,6 +23,7 @@ _STEPS: Final = (
         *("tests/end_to_end", "tests/privilege"),
     ),
     ("pytest", "-v", "-s", "tests/rehearsal"),
+    ("pytest", "--long", "-n", "2", "tests/unit"),
     ("pytest", "benchmarks/tests"),
     ("./scripts/benchmark", "--check"),
 )
