@@ -1,10 +1,14 @@
 """How property tests run, and what Lambda tells the function."""
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Otherwise each logger adds a filter to pytest's handlers, which live as long as the process.
+    os.environ["POWERTOOLS_LOG_DEDUPLICATION_DISABLED"] = "true"
     settings.register_profile(
         "unit",
         max_examples=2000 if config.getoption("long") else 25,
