@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 _DESCRIPTION: Final = """\
-Restores the users of an environment into a new table, gives it what a restore leaves out, and says
-how the stack adopts it. Uses the AWS credentials of the environment, or the running sandbox.
-Deletes nothing. Killed or failed, it may be run again with the same arguments, and goes on.
+Restore the users of an environment into a new table, apply the settings that a restore leaves out,
+and print how the stack adopts the table. Uses your AWS credentials or, for the environment local,
+the running sandbox. Deletes nothing. To continue after a failure, run it again with the same
+arguments.
 """
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's rule
 _OF_AWS_BACKUP: Final = re.compile(r"arn:[^:]+:backup:")
@@ -37,7 +38,9 @@ def main() -> None:
         with failures_explained():
             _restore(arguments)
     except KeyboardInterrupt:
-        say("\nStopped. AWS goes on: run the same command again, which goes on from there.")
+        say(
+            "\nStopped. AWS continues the restore; to continue with it, run the same command again."
+        )
         sys.exit(128 + signal.SIGINT)
 
 
@@ -47,14 +50,16 @@ def _parse(words: list[str]) -> argparse.Namespace:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("environment", choices=ENVIRONMENTS, help="one of constants.py")
+    parser.add_argument("environment", choices=ENVIRONMENTS, help="an environment of constants.py")
     origin = parser.add_mutually_exclusive_group(required=True)
     origin.add_argument(
-        "--at", type=_time, metavar="TIME", help="such as 2026-11-21T09:00:00Z, before the damage"
+        "--at", type=_time, metavar="TIME", help="before the damage, such as 2026-11-21T09:00:00Z"
     )
-    origin.add_argument("--backup", metavar="ARN", help="a backup of DynamoDB's")
+    origin.add_argument("--backup", metavar="ARN", help="a backup made by DynamoDB")
     origin.add_argument(
-        "--restored", action="store_true", help="AWS Backup has made the table: do the rest"
+        "--restored",
+        action="store_true",
+        help="AWS Backup has restored the table: apply the settings",
     )
     parser.add_argument(
         "--to", required=True, type=_name, metavar="TABLE", help="the new table's name"
@@ -63,14 +68,16 @@ def _parse(words: list[str]) -> argparse.Namespace:
         "--from",
         dest="source",
         metavar="TABLE",
-        help="the table to restore; without it the one that the stack uses",
+        help="the table to restore; by default the one that the stack uses",
     )
-    parser.add_argument("--stack", metavar="NAME", help="another name than the environment's own")
+    parser.add_argument(
+        "--stack", metavar="NAME", help="the stack's name, if it is not the environment's own"
+    )
     arguments = parser.parse_args(words)
     if arguments.backup and _OF_AWS_BACKUP.match(arguments.backup):
         parser.error(
-            "that backup is AWS Backup's: let it restore to the new name (AWS Backup, the vault, "
-            "Restore), then run this with --restored in place of --backup"
+            "that backup was made by AWS Backup: restore it there to the new name (AWS Backup, the "
+            "vault, Restore), then run this with --restored instead of --backup"
         )
     return arguments
 
@@ -84,7 +91,7 @@ def _restore(arguments: argparse.Namespace) -> None:
     if source is None:
         source = _table_of_stack(session, arguments.stack or record.stack_name)
     if arguments.to == source:
-        raise Failure(f"{source} is the table to restore: choose another name, by --to.")
+        raise Failure(f"{source} is the table to restore: choose another name with --to.")
     origin: PointInTime | Backup | None = None
     if arguments.at:
         origin = PointInTime(table=source, time=arguments.at)
@@ -104,7 +111,7 @@ def _session(record: Environment) -> Any:
     account = session.client("sts").get_caller_identity()["Account"]
     if account != record.target.account:
         raise Failure(
-            f"These are credentials of the account {account}; {record.name} is in "
+            f"Your AWS credentials are for the account {account}; {record.name} is in the account "
             f"{record.target.account}."
         )
     return session
@@ -126,7 +133,7 @@ def _table_of_stack(session: Any, stack: str) -> str:
             name = found.get("Environment", {}).get("Variables", {}).get("TABLE_NAME")
             if name:
                 return str(name)
-    raise Failure(f"No function of the stack {stack} names its table: name it, by --from.")
+    raise Failure(f"No function of the stack {stack} names a table: name it with --from.")
 
 
 def _settings(client: "DynamoDBClient", record: Environment, source: str) -> Settings:
@@ -146,19 +153,19 @@ def _settings(client: "DynamoDBClient", record: Environment, source: str) -> Set
 
 
 def _say_what_is_next(environment: str, record: Environment, source: str, table: str) -> None:
-    kept = f"{source} is as it was, and stays."
+    kept = f"{source} is unchanged, and stays."
     settings = [f'database=DatabaseOptions(adopted_table="{table}", …),  # keep its other options']
     if record.rollout:
-        settings.append("rollout=None,  # for this deployment: two versions may not use two tables")
+        settings.append("rollout=None,  # for this deployment: both versions must use one table")
     lines = "\n".join(f"     {setting}" for setting in settings)
     if record.removal_policy == "DESTROY" and not record.database.adopted_table:
         kept = (
-            f"Beware: this deployment deletes {source}, if it is the stack's own, as the record's"
-            " removal policy says."
+            f"Careful: if {source} is the stack's own table, this deployment deletes it, because"
+            " of the record's removal policy."
         )
     deploy = f"./scripts/cdk deploy -c environment={environment}"
     if record is LOCAL:
-        deploy = "nothing: the running sandbox deploys it when you save"
+        deploy = "save the file; the running sandbox deploys it"
     say(f"""\
 {table} is ready.
 
@@ -176,7 +183,7 @@ def _time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no time: use one such as 2026-11-21T09:00:00Z"
+            f"{text!r} is not a time: use one such as 2026-11-21T09:00:00Z"
         ) from None
     if time.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} has no time zone: add Z for UTC")

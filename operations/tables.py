@@ -119,8 +119,8 @@ def dynamodb_answers() -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise Failure(
-            f"AWS refuses: {str(error).removesuffix('.')}. Repair that, and run the same command"
-            " again: it goes on where it was."
+            f"AWS refused a call: {str(error).removesuffix('.')}. Fix the cause, and run the same"
+            " command again to continue."
         ) from None
 
 
@@ -129,7 +129,7 @@ def _begin(
 ) -> None:
     if table := _find(client, name):
         _require_origin(table, origin)
-        say(f"  {name} was begun before: going on")
+        say(f"  {name}: continuing an earlier restore")
         return
     target: _Target = {"TargetTableName": name}
     if key:
@@ -153,16 +153,16 @@ def _begin(
                 raise Failure(f"That time can't be restored. {_window(client, origin)}") from None
             case "PointInTimeRecoveryUnavailableException":
                 raise Failure(
-                    "The table has no point-in-time recovery: restore a backup, by --backup."
+                    "The table has no point-in-time recovery: restore a backup with --backup."
                 ) from None
             case "TableNotFoundException":
                 raise Failure(
-                    "The table to restore from is gone: restore a backup, by --backup. DynamoDB"
-                    " makes one by itself when a table with point-in-time recovery is deleted."
+                    "The table to restore is gone: restore a backup with --backup. DynamoDB makes"
+                    " one when a table with point-in-time recovery is deleted."
                 ) from None
             case "BackupNotFoundException":
                 raise Failure(
-                    "There is no such backup in this account and region: see"
+                    "This account and region have no such backup: see"
                     " `aws dynamodb list-backups --backup-type ALL`."
                 ) from None
             case _:
@@ -184,9 +184,9 @@ def _require_origin(table: "TableDescriptionTypeDef", origin: PointInTime | Back
         is_same = False
     if not is_same:
         raise Failure(
-            f"There is a table {table['TableName']} already, of which AWS does not say that it is a"
-            " restore of this: choose another name, by --to; or, if you know that it is, say"
-            " --restored instead."
+            f"There is already a table {table['TableName']}, and AWS does not report it as this"
+            " restore. Choose another name with --to or, if you know that it is this restore,"
+            " pass --restored instead."
         )
 
 
@@ -195,9 +195,9 @@ def _window(client: "DynamoDBClient", origin: PointInTime | Backup) -> str:
     found = client.describe_continuous_backups(TableName=origin.table)
     window = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
     if "EarliestRestorableDateTime" not in window or "LatestRestorableDateTime" not in window:
-        return f"{origin.table} has no point-in-time recovery: restore a backup, by --backup."
+        return f"{origin.table} has no point-in-time recovery: restore a backup with --backup."
     ends = (window["EarliestRestorableDateTime"], window["LatestRestorableDateTime"])
-    return f"{origin.table} can be restored to any from {ends[0]} to {ends[1]}."
+    return f"{origin.table} can be restored to any time from {ends[0]} to {ends[1]}."
 
 
 def _find(client: "DynamoDBClient", name: str) -> "TableDescriptionTypeDef | None":
@@ -218,13 +218,13 @@ def _await_ready(client: "DynamoDBClient", name: str, pause: Callable[[float], N
         # Not found: DynamoDB gave the restore up, or there never was one.
         table = _find(client, name)
         if table is None:
-            raise Failure(f"There is no table {name}: restore it first, by --at or --backup.")
+            raise Failure(f"There is no table {name}: restore it first, with --at or --backup.")
         states = [table["TableStatus"]]
         states += [index["IndexStatus"] for index in table.get("GlobalSecondaryIndexes", [])]
         if set(states) == {"ACTIVE"}:
             return
         if waited % _REPORT_SECONDS == 0:
-            say(f"  {name}: {states[0]}, waiting since {waited / 60:.0f} min")
+            say(f"  {name}: {states[0]}, waiting for {waited / 60:.0f} min")
         pause(_POLL_SECONDS)
         waited += _POLL_SECONDS
 
@@ -233,8 +233,8 @@ def _require_index(client: "DynamoDBClient", name: str, index: str) -> None:
     found = [i["IndexName"] for i in _describe(client, name).get("GlobalSecondaryIndexes", [])]
     if found != [index]:
         raise Failure(
-            f"{name} is no table of users: it has the indexes {found}, not {[index]}. "
-            "Nothing of it was changed."
+            f"{name} is not a table of users: it has the indexes {found}, not {[index]}. "
+            "It was not changed."
         )
 
 
@@ -274,7 +274,7 @@ def _expire(client: "DynamoDBClient", name: str, attribute: str) -> None:
     found = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if found.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}:
         if found.get("AttributeName") != attribute:
-            raise Failure(f"The time to live of {name} is another attribute's: turn it off first.")
+            raise Failure(f"The time to live of {name} uses another attribute: turn it off first.")
         return
     client.update_time_to_live(
         TableName=name,

@@ -17,7 +17,7 @@ def refuse_unfilled(stack: cdk.Stack, constants: Mapping[str, str]) -> None:
     unfilled = [name for name, value in constants.items() if value.endswith(_UNFILLED)]
     if not unfilled:
         return
-    sentence = f"Fill in {' and '.join(unfilled)} in constants.py: docs/pipeline.md says with what."
+    sentence = f"Fill in {' and '.join(unfilled)} in constants.py: see docs/pipeline.md."
     cdk.Annotations.of(stack).add_warning_v2("unfilled", sentence)
     cdk.CfnRule(
         stack,

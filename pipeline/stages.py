@@ -95,13 +95,13 @@ class Stages:
             return None
         if cdk.Token.is_unresolved(self._stack.account):
             raise ValueError(
-                f"{environment.name} names an account: fill in TOOLCHAIN_TARGET in constants.py,"
-                " the pipeline's own."
+                f"{environment.name} names an account: fill in TOOLCHAIN_TARGET with the"
+                " pipeline's account, in constants.py."
             )
         if environment.pipeline_account != self._stack.account:
             raise ValueError(
                 f"{environment.name} is in another account than the pipeline, whose tests need a"
-                f" token there: set pipeline_account={self._stack.account!r} in its record."
+                f" token: set pipeline_account={self._stack.account!r} in its record."
             )
         name = permissions.role_name(environment.stack_name)
         return f"arn:{cdk.Aws.PARTITION}:iam::{account}:role/{name}"
@@ -129,8 +129,8 @@ def _tests(environment: Environment) -> tuple[str, str]:
     issuer = environment.identity.issuer
     if issuer and environment.end_to_end_tests:
         raise ValueError(
-            f"{environment.name}: its tokens are of {issuer.url}, and the pipeline can get none for"
-            " the end-to-end tests. Leave one out of its record: end_to_end_tests or issuer."
+            f"{environment.name}: the pipeline can't get a token of {issuer.url} for the"
+            " end-to-end tests. Remove end_to_end_tests or issuer from its record."
         )
     if issuer:
         return "Smoke", "tests/smoke/test_without_token.py"

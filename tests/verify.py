@@ -24,6 +24,7 @@ _STEPS: Final = (
     ),
     ("pytest", "-v", "-s", "tests/rehearsal"),
     ("pytest", "--long", "-n", "2", "tests/unit"),
+    ("pytest", "--long", "-m", "long", "tests/infrastructure"),
     ("pytest", "benchmarks/tests"),
     ("./scripts/benchmark", "--check"),
 )

@@ -85,7 +85,7 @@ def install() -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("Waiting for another start, which is installing")
+            say("Waiting: another script is installing")
             fcntl.flock(lock, fcntl.LOCK_EX)
         wanted = _wanted()
         is_whole = all(path.exists() for path in _PARTS)
@@ -202,7 +202,7 @@ def _uv() -> str:
     except (OSError, http.client.HTTPException) as error:
         raise Failure(f"uv could not be downloaded ({error}). {_NETWORK_HINT}") from None
     if hashlib.sha256(wheel).hexdigest() != wheels[url]:
-        raise Failure(f"What was downloaded as uv {version} is not what uv.lock has; try again.")
+        raise Failure(f"The downloaded uv {version} does not match uv.lock; try again.")
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         content = archive.read(f"uv-{version}.data/scripts/uv")
     path.parent.mkdir(exist_ok=True)
@@ -256,7 +256,7 @@ def _python(uv: str) -> str:
     except Failure as failure:
         raise Failure(
             f"This machine has no Python {_PYTHON_VERSION}, and none could be downloaded: "
-            "install one, or connect the machine.",
+            "install it, or connect the machine to the network.",
             failure.output,
         ) from None
     return _run(find, variables).strip()

@@ -130,8 +130,8 @@ def build(asset: Asset, platform: Platform, *, root: Path = _ROOT, cache: Path =
     """
     if sys.version_info[:2] != PYTHON_VERSION:
         raise RuntimeError(
-            f"The function runs on Python {PYTHON_VERSION}, whose bytecode only the same version "
-            f"makes; this is {sys.version_info[:2]}. Use .venv/bin/python."
+            f"The function needs bytecode of Python {PYTHON_VERSION}; this is "
+            f"{sys.version_info[:2]}. Use .venv/bin/python."
         )
     packages = build_packages(asset, platform, root=root, cache=cache)
     code = {path.as_posix(): (root / path).read_bytes() for path in shipped(asset, root=root)}

@@ -43,7 +43,7 @@ class Monitoring(Construct):
         super().__init__(scope, construct_id)
         objectives, operators = options.objectives, options.operators
         if operators and not objectives:
-            raise ValueError("Operators need objectives: pages are about what callers notice.")
+            raise ValueError("Operators need objectives: a page says that callers miss them.")
         indicators = (
             [
                 Availability(api=api, objectives=objectives),

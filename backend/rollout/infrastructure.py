@@ -54,7 +54,7 @@ class Rollout(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         if not objectives:
-            raise ValueError("A rollout needs objectives: alarms on them take it back.")
+            raise ValueError("A rollout needs objectives: alarms on them roll it back.")
         hook = self._hook(api, functions)
         slow = slow_version_alarm(self, alias=api.alias, objectives=objectives, runbook=runbook)
         group = codedeploy.LambdaDeploymentGroup(

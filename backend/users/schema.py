@@ -133,7 +133,7 @@ LIST_PARAMETERS: Final[dict[str, Schema]] = {
         "type": "string",
         "maxLength": 182,
         "pattern": "^[A-Za-z0-9_-]{12,182}$",
-        "description": "the next_cursor of the page before",
+        "description": "the next_cursor of the previous page",
     },
     "username_prefix": {
         "type": "string",
@@ -164,8 +164,8 @@ INVISIBLE: Final = frozenset(
 
 ATTRIBUTE_NAME: Final = "named with 1 to 64 letters, digits, _ or -"
 ATTRIBUTE_VALUE: Final = (
-    "a string of at most 2048 characters, a boolean, an integer from -2^63 to 2^64-1 or one that "
-    "is an IEEE 754 double, or another number in a double's range"
+    "a string of at most 2048 characters, a boolean, or a number in the range of an IEEE 754 "
+    "double; an integer beyond -2^63 to 2^64-1 must be exactly a double"
 )
 ATTRIBUTES_MAX_BYTES: Final = 16 * 1024
 

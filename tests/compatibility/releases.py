@@ -6,6 +6,8 @@ from typing import Final
 from tests.compatibility.written import Written, read
 
 FOLDER: Final = Path(__file__).with_name("released")
+# The API's document that clients were last given.
+OPENAPI: Final = FOLDER / "openapi.json"
 
 
 class Release:

@@ -29,13 +29,8 @@ class Nagged(NamedTuple):
     path: str
 
 
-def nag(
-    synthesize: Callable[[Path], None], folder: Path, packs: Iterable[Any], *, unexcused: bool
-) -> set[Nagged]:
-    """What the packs find while the folder is filled.
-
-    unexcused: also what the code accepts.
-    """
+def nag(synthesize: Callable[[Path], None], folder: Path, packs: Iterable[Any]) -> set[Nagged]:
+    """What the packs find while the folder is filled, and what the code accepts of it, too."""
     with pytest.MonkeyPatch.context() as patch:
         plain = cdk.App
 
@@ -46,8 +41,7 @@ def nag(
             return made
 
         patch.setattr(cdk, "App", with_packs)
-        if unexcused:
-            patch.setattr(cdk.Validations, "acknowledge", lambda *_arguments: None)
+        patch.setattr(cdk.Validations, "acknowledge", lambda *_arguments: None)
         try:
             synthesize(folder)
         except RuntimeError as failure:

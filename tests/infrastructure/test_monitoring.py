@@ -141,7 +141,7 @@ def test_silence_is_no_alarm(template: Template) -> None:
 
 
 def test_the_operations_are_those_that_the_function_calls(production: Template) -> None:
-    source = ast.parse((ROOT / "backend/api/runtime/table.py").read_text())
+    source = ast.parse((ROOT / "backend/users/dynamodb/table.py").read_text())
     operations = {
         node.args[0].value
         for node in ast.walk(source)

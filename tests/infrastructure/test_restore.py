@@ -84,7 +84,7 @@ def test_it_restores_what_the_record_says(
     assert "in the record PRODUCTION:\n\n" in said
     assert re.search(r'^     database=.+\(adopted_table="new", .+\n     rollout=None,', said, re.M)
     assert "./scripts/cdk deploy -c environment=production" in said
-    assert "users is as it was, and stays." in said
+    assert "users is unchanged, and stays." in said
 
 
 def test_it_says_when_an_adoption_deletes_the_old_table(
@@ -92,7 +92,7 @@ def test_it_says_when_an_adoption_deletes_the_old_table(
 ) -> None:
     assert run(monkeypatch, "sandbox", "--restored", "--to", "new", "--from", "users") == 0
     assert calls[0][0] is None
-    assert "Beware: this deployment deletes users" in capsys.readouterr().err
+    assert "Careful: if users is the stack's own table" in capsys.readouterr().err
 
 
 ARN = "arn:aws:dynamodb:us-east-1:111111111111:table/users/backup/01"
@@ -101,10 +101,10 @@ ARN = "arn:aws:dynamodb:us-east-1:111111111111:table/users/backup/01"
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--at", "yesterday", "--to", "new"], "'yesterday' is no time"),
+        (["--at", "yesterday", "--to", "new"], "'yesterday' is not a time"),
         (["--at", "2026-11-21T09:00:00", "--to", "new"], "has no time zone"),
         (["--backup", ARN, "--to", "a/b"], "can't be a table's name"),
-        (["--backup", "arn:aws:backup:r:1:recovery-point:x", "--to", "new"], "AWS Backup's"),
+        (["--backup", "arn:aws:backup:r:1:recovery-point:x", "--to", "new"], "made by AWS Backup"),
         (["--backup", ARN, "--restored", "--to", "new"], "not allowed with"),
         (["--to", "new"], "one of the arguments"),
         (["--backup", ARN, "--to", "users", "--from", "users"], "choose another name"),

@@ -106,12 +106,12 @@ def test_a_commit_is_tested_before_it_is_synthesized(pipeline: Template) -> None
     ]
 
 
-def test_the_build_calls_what_the_readme_says(pipeline: Template) -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_build_calls_what_the_page_on_tests_says(pipeline: Template) -> None:
+    page = "".join((ROOT / path).read_text() for path in ("README.md", "docs/tests.md"))
     for step in ("Build/Build", "Staging/EndToEnd", "Production/Smoke"):
         for command in _commands(pipeline, step):
             [script] = [word for word in command.split() if "/" in word][:1] or ["export"]
-            assert script in readme or command == "export API_TOKEN", command
+            assert script in page or command == "export API_TOKEN", command
 
 
 def test_a_pull_request_is_built_as_the_pipeline_builds(pipeline: Template) -> None:
@@ -364,8 +364,7 @@ def test_what_is_not_filled_in_is_named_and_refused_by_cloudformation(
     pipeline: Template, unfilled: Toolchain
 ) -> None:
     sentence = (
-        "Fill in SOURCE_REPOSITORY and SOURCE_CONNECTION_ARN in constants.py: docs/pipeline.md says"
-        " with what."
+        "Fill in SOURCE_REPOSITORY and SOURCE_CONNECTION_ARN in constants.py: see docs/pipeline.md."
     )
     assert pipeline.to_json()["Rules"]["Filled"] == {
         "Assertions": [

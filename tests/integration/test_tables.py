@@ -147,14 +147,14 @@ def test_the_restore_of_something_else_is_refused(dynamodb: "DynamoDBClient") ->
     before = dynamodb.describe_table(TableName=NEW)
     other = PointInTime(table=OLD, time=NOW - timedelta(hours=1))
     for origin in (backup_of(dynamodb), other):
-        with pytest.raises(Failure, match="choose another name"):
+        with pytest.raises(Failure, match="Choose another name"):
             restore(dynamodb, origin, NEW, replace(SETTINGS, tags={"team": "another"}))
     assert dynamodb.describe_table(TableName=NEW)["Table"] == before["Table"]
 
 
 def test_a_table_without_the_index_is_left_alone(dynamodb: "DynamoDBClient") -> None:
     make_table(dynamodb, NEW, "orders")
-    with pytest.raises(Failure, match="is no table of users"):
+    with pytest.raises(Failure, match="is not a table of users"):
         restore(dynamodb, None, NEW, SETTINGS)
     assert not dynamodb.describe_table(TableName=NEW)["Table"].get("DeletionProtectionEnabled")
 
@@ -175,16 +175,16 @@ def test_it_waits_until_the_table_is_active(
     restore(dynamodb, backup, NEW, SETTINGS, pause=waits.append)
     assert sum(waits) > 60
     said = capsys.readouterr().err
-    assert f"{NEW}: CREATING, waiting since 0 min" in said
-    assert f"{NEW}: CREATING, waiting since 1 min" in said
+    assert f"{NEW}: CREATING, waiting for 0 min" in said
+    assert f"{NEW}: CREATING, waiting for 1 min" in said
 
 
 @pytest.mark.parametrize(
     ("code", "said"),
     [
         ("InvalidRestoreTimeException", "That time can't be restored"),
-        ("PointInTimeRecoveryUnavailableException", "restore a backup, by --backup"),
-        ("TableNotFoundException", "restore a backup, by --backup"),
+        ("PointInTimeRecoveryUnavailableException", "restore a backup with --backup"),
+        ("TableNotFoundException", "restore a backup with --backup"),
         ("ExpiredTokenException", "run the same command again"),
     ],
 )

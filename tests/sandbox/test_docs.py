@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES
+from backend.api.runtime.problems import PROBLEM_TYPES
 from tests.browser import browser
 from tests.sandbox.conftest import token_of
 from tooling.install import LOCAL
@@ -201,8 +201,7 @@ def test_each_problem_has_a_page_that_a_browser_shows(cloud: httpx.Client, tmp_p
     return { ...seen, titles };
     """
     titles = {
-        f"{cloud.base_url}/problems/{kind.name}": kind.title
-        for kind in [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
+        f"{cloud.base_url}/problems/{kind.name}": kind.title for kind in PROBLEM_TYPES.values()
     }
     result = browser.run(WATCH + script, tmp_path, pages=list(titles))
     assert result["titles"] == titles

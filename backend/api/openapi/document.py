@@ -5,62 +5,59 @@ from typing import Any, Final
 
 from backend.api.openapi import operations, parameters, responses, schemas, service, users
 from backend.api.runtime import bodies
-from backend.api.runtime.explanations import EXPLANATIONS
-from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES
+from backend.api.runtime.problems import PROBLEM_TYPES
 from backend.users.errors import MAX_FAULTS
 
 # The version of the interface, not of a build.
 _VERSION: Final = "1.1.0"
 
 _DESCRIPTION: Final = f"""\
-Creates, reads, lists, changes and removes users.
+Create, read, list, change and delete users.
 
-**Values.** Requests and responses are JSON in UTF-8. A `null` member means that the member is \
-absent; responses hold no `null`. An unknown member in a request is refused, so that a misspelt \
-name is never stored in silence. Ignore members of responses that you don't know: later versions \
-may add some. Usernames and email addresses are each unique, and upper and lower case make no \
-difference.
+**Data.** Requests and responses are JSON in UTF-8. In a request, a `null` member means that the \
+member is absent; responses contain no `null`. A request with an unknown member is rejected, so \
+that a misspelt name is never ignored. Ignore response members that you don't know: later versions \
+may add some. Usernames and emails are each unique, ignoring case.
 
-**Numbers.** An integer from -2^63 to 2^64-1 comes back as it is. Any other number comes back as \
-the IEEE 754 double that is nearest to it: `0.1000000000000000055` as `0.1`, `1E5` as `100000.0`. \
-A number that is too large or too small for a double, such as `1e400` or `1e-400`, is refused, and \
-so is a larger integer that is not exactly a double.
+**Numbers.** An integer from -2^63 to 2^64-1 comes back unchanged. Any other number comes back as \
+the nearest IEEE 754 double: `0.1000000000000000055` as `0.1`, `1E5` as `100000.0`. A number \
+outside the range of a double, such as `1e400` or `1e-400`, is rejected, and so is a larger \
+integer that a double can't hold exactly.
 
-**Writes that meet.** `ETag` names one state of a user. Send it back in `If-Match` when you \
-change or remove the user: the answer is 412 when the user has changed since. Send it in \
-`If-None-Match` when you get the user: the answer is 304 when nothing has changed.
+**Concurrent changes.** An `ETag` identifies one state of a user. Send it in `If-Match` when you \
+change or delete the user: if somebody else has changed the user since, the response is 412. Send \
+it in `If-None-Match` when you get the user: if nothing has changed, the response is 304.
 
-**Creating twice.** With an `Idempotency-Key`, a repeated `POST /users` of the same caller gets \
-the first answer again for 24 hours, and creates nothing. A create that was refused is not \
-remembered. The caller is the token's `sub`, or its `client_id` or `azp` where it has no `sub`; \
-with a token that has none of them a key is refused. Send a key with each create that you would \
-repeat after a 503 or a lost answer: without one, a create whose answer was 503 may still take \
-effect some minutes later.
+**Retrying a create.** Send an `Idempotency-Key` with each `POST /users` that you may need to \
+retry. For 24 hours, the same request with the same key returns the first response again and \
+creates nothing; rejected requests are not remembered. Without a key, a create that got a 503 or \
+no response may still take effect some minutes later. Keys belong to the caller: the `sub` of the \
+token or, if it has none, its `client_id` or `azp`. With a token that has none of these, a key is \
+rejected.
 
-**Lists.** A page holds as many users as `limit` says while that many remain. Follow \
-`next_cursor`, or the `Link` with `rel="next"`, until there is none. A walk sees every user that \
-exists throughout exactly once.
+**Lists.** Each page has `limit` users; only the last page may have fewer. Follow `next_cursor`, \
+or the `Link` with `rel="next"`, until there is none. Paging through a list returns every user \
+who exists throughout exactly once.
 
-**Limits.** A body has at most {bodies.MAX_BYTES:,} bytes. Every query parameter occurs at most \
-once, and below `/users` an unknown one is refused. A problem lists the first {MAX_FAULTS} faults \
-of a body; its `detail` says when there are more.
+**Limits.** A request body has at most {bodies.MAX_BYTES:,} bytes. Send each query parameter at \
+most once; the paths under `/users` reject unknown ones. A problem lists the first {MAX_FAULTS} \
+faults of a body; its `detail` says if there are more.
 
-**Errors.** An error is `application/problem+json` (RFC 9457). Decide by `type`, which never \
-changes; `detail` tells a person what to do; `instance` holds the request's id. A method that a \
-path doesn't have is 405 with `Allow`, a path that the API doesn't have is 404. These are all \
-types:
+**Errors.** Errors are `application/problem+json` (RFC 9457). In a program, decide by `type`, \
+which never changes; `detail` tells a person what to do; `instance` holds the request's id. An \
+unknown path gets 404; a method that the path does not support gets 405 with `Allow`. The types are:
 
 {{problems}}
 
-**Answers of the gateway.** The gateway in front of the API answers some requests by itself, with \
-`application/json` and one member, `message`: 401 without a valid token, 403 without the scope, \
-413, 429 when there are too many requests, 500 and 503 when the API doesn't answer it. Those \
-answers have none of the header fields that other answers of their status have, so that \
-`Retry-After` may be missing; `WWW-Authenticate` says what is wrong with a token.
+**Gateway errors.** The gateway in front of the API responds to some requests itself, with \
+`application/json` and one member, `message`: 401 without a valid token, 403 without the required \
+scope, 413, 429 if there are too many requests, and 500 or 503 if the API does not respond. These \
+responses have none of the headers that this document lists for their status, so `Retry-After` may \
+be missing; only `WWW-Authenticate` is set, and says what is wrong with a token.
 
-**Who may call.** Send an access token in `Authorization: Bearer`; its scope `users/read` allows \
-`GET` and `HEAD`, `users/write` the other methods. `/health` needs none. A deployment may open \
-what tells of the API, too: `/openapi.json`, `/docs` and the pages of the problems.
+**Authentication.** Send an access token in `Authorization: Bearer`. The scope `users/read` allows \
+`GET` and `HEAD`, `users/write` the other methods. `/health` needs no token. A deployment may also \
+open its documentation: `/openapi.json`, `/docs` and the problem pages.
 """
 
 
@@ -72,21 +69,20 @@ def make() -> dict[str, Any]:
             "title": "User management",
             "version": _VERSION,
             "description": _DESCRIPTION.format(problems=_problems()),
-            "contact": {"name": "Whoever runs this deployment"},
+            "contact": {"name": "The operator of this deployment"},
             "license": {"name": "MIT No Attribution", "identifier": "MIT-0"},
         },
         "servers": [
             {
                 "url": "/",
-                "description": "The deployment that serves this document: a sandbox, staging or "
-                "production.",
+                "description": "This deployment: a sandbox, staging or production.",
                 "x-internal": False,
             }
         ],
         "security": operations.SECURITY,
         "tags": [
-            {"name": users.TAG, "description": "The users, and the calls on one of them."},
-            {"name": service.TAG, "description": "What the API says about itself."},
+            {"name": users.TAG, "description": "Create, read, list, change and delete users."},
+            {"name": service.TAG, "description": "Health and documentation of the API."},
         ],
         "paths": {**users.paths(), **service.paths()},
         "components": {
@@ -99,9 +95,9 @@ def make() -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "An access token (JWT) of the OpenID Connect issuer that the "
-                    "deployment names. Its signature, issuer, audience, times and scope are "
-                    "checked, as RFC8725 advises.",
+                    "description": "An access token (JWT) from the deployment's OpenID Connect "
+                    "issuer. The gateway checks its signature, issuer, audience, times and scope, "
+                    "as RFC8725 advises.",
                 }
             },
         },
@@ -111,8 +107,7 @@ def make() -> dict[str, Any]:
 
 
 def _problems() -> str:
-    kinds = [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
     return "\n".join(
-        f"- [/problems/{k.name}](problems/{k.name}) ({k.status}): {EXPLANATIONS[k.name]}"
-        for k in kinds
+        f"- [/problems/{k.name}](problems/{k.name}) ({k.status}): {k.explanation}"
+        for k in PROBLEM_TYPES.values()
     )

@@ -39,8 +39,8 @@ def _head(get: Operation) -> Operation:
     return {
         **get,
         "operationId": "head" + get["operationId"].removeprefix("get").removeprefix("list"),
-        "summary": f"{get['summary']}: the header fields only",
-        "description": "Answers as GET does, without the content.",
+        "summary": f"{get['summary']} (headers only)",
+        "description": "Same as GET, without the content.",
         "responses": answers,
     }
 

@@ -21,18 +21,18 @@ def components() -> dict[str, Any]:
     }
     # A description and an example for each.
     queries: dict[str, tuple[str, str | int]] = {
-        "limit": ("How many users a page holds.", 50),
+        "limit": ("The number of users on a page.", 50),
         "cursor": (
-            "The next_cursor of the page before, with the same filters; never with email.",
+            "The next_cursor of the previous page. Keep the filters; not allowed with email.",
             EXAMPLE_CURSOR,
         ),
-        "username_prefix": ("Only users whose usernames begin like this, in any case.", "ja"),
+        "username_prefix": ("Only users whose usernames begin with this, ignoring case.", "ja"),
         "status": ("Only users with this status.", "active"),
-        "email": ("Only the user who has this email, in any case.", "jane@example.com"),
+        "email": ("Only the user with this email, ignoring case.", "jane@example.com"),
     }
     return {
         "username": {
-            **parameter("username", "path", "The user's username, in any case.", "jane"),
+            **parameter("username", "path", "The user's username. Case is ignored.", "jane"),
             "required": True,
             "schema": _bare(USERNAME),
         },
@@ -44,12 +44,20 @@ def components() -> dict[str, Any]:
             for name, schema in LIST_PARAMETERS.items()
         },
         "If-Match": {
-            **parameter("If-Match", "header", "An ETag: only if the user is in that state.", _ETAG),
+            **parameter(
+                "If-Match",
+                "header",
+                "An ETag. If the user is in another state, the request is rejected with 412.",
+                _ETAG,
+            ),
             "schema": condition,
         },
         "If-None-Match": {
             **parameter(
-                "If-None-Match", "header", "An ETag: only if the state is another one.", _ETAG
+                "If-None-Match",
+                "header",
+                "An ETag. If the state is still this one, GET and HEAD get 304, other methods 412.",
+                _ETAG,
             ),
             "schema": condition,
         },
@@ -57,8 +65,8 @@ def components() -> dict[str, Any]:
             **parameter(
                 "Idempotency-Key",
                 "header",
-                "Names this attempt: a repeat with the same body within 24 hours gets the first "
-                "answer again, also when the user was changed or removed since.",
+                "Identifies this create. Within 24 hours, the same key with the same body returns "
+                "the first response again, even if the user was changed or deleted since.",
                 "f0c1b6f2-8a53-4cf4-9d0e-6c2f3d1a7b55",
             ),
             "schema": {"type": "string", "maxLength": 255, "pattern": KEY_PATTERN},

@@ -13,9 +13,8 @@ from backend.api.runtime.errors import (
     PreconditionFailed,
     UnsupportedMediaType,
 )
-from backend.api.runtime.explanations import EXPLANATIONS
 from backend.api.runtime.preconditions import entity_tag
-from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType, problem
+from backend.api.runtime.problems import PROBLEM_TYPES, ProblemType, problem
 from backend.users import validation
 from backend.users.errors import (
     EmailTaken,
@@ -37,45 +36,49 @@ def headers() -> dict[str, Any]:
     """Return the response headers by name."""
     tag = entity_tag(EXAMPLE_USER.etag)
     return {
-        "X-Request-Id": _header("The request's id, for support.", _REQUEST_ID, length=64),
-        "X-Content-Type-Options": _header("The media type is not to be guessed.", "nosniff"),
-        "Cache-Control": _header("Whether and how long a cache may keep the answer.", "no-store"),
-        "ETag": _header("Names this state, and no other.", tag, length=64),
+        "X-Request-Id": _header(
+            "The request's id. Include it when you report a problem.", _REQUEST_ID, length=64
+        ),
+        "X-Content-Type-Options": _header("Tells browsers not to guess the media type.", "nosniff"),
+        "Cache-Control": _header("Whether and how long a cache may keep the response.", "no-store"),
+        "ETag": _header("Identifies this state of the resource.", tag, length=64),
         "Location": _header("The new user's path.", "/users/jane", length=256),
         "Link": _header(
-            'The next page, with rel="next"; the last page has none.',
+            'The next page, with rel="next". Missing on the last page.',
             f'<{EXAMPLE_NEXT}>; rel="next"',
             length=4096,
             always=False,
         ),
         "Idempotency-Replayed": {
-            "description": "The answer is that to an earlier request with this Idempotency-Key.",
+            "description": "Set if this response is that of an earlier request with the same key.",
             "required": False,
             "schema": {"type": "string", "enum": ["true"]},
         },
-        "Vary": _header("What the answer depends on.", "Accept-Encoding", always=False),
+        "Vary": _header(
+            "The request headers that the response depends on.", "Accept-Encoding", always=False
+        ),
         "Content-Encoding": _header("How the content is compressed.", "gzip", always=False),
         "Content-Security-Policy": _header(
-            "What the page may load and call.", "default-src 'none'", length=1024
+            "What the page may load and connect to.", "default-src 'none'", length=1024
         ),
-        "Cross-Origin-Opener-Policy": _header("Keeps other windows out.", "same-origin"),
-        "Referrer-Policy": _header("What links may tell.", "no-referrer"),
-        "Retry-After": _header(
-            "Seconds to wait before the request is repeated.", "1", always=False
+        "Cross-Origin-Opener-Policy": _header(
+            "Isolates the page from other windows.", "same-origin"
         ),
+        "Referrer-Policy": _header("What links on the page reveal about it.", "no-referrer"),
+        "Retry-After": _header("Seconds to wait before repeating the request.", "1", always=False),
         "WWW-Authenticate": _header(
             "What is wrong with the token (RFC 6750, section 3).",
             'Bearer scope="" error="invalid_token" error_description="the token has expired"',
             length=1024,
             always=False,
         ),
-        "Allow": _header("The methods that the path has.", "GET, HEAD"),
-        "Accept": _header("The media types that the call takes.", JSON, always=False),
+        "Allow": _header("The methods that the path supports.", "GET, HEAD"),
+        "Accept": _header("The media types that the call accepts.", JSON, always=False),
         "Accept-Patch": _header(
-            "The media types that the call takes.", ", ".join(bodies.MERGE_PATCH), always=False
+            "The media types that the call accepts.", ", ".join(bodies.MERGE_PATCH), always=False
         ),
         "Accept-Encoding": _header(
-            "The content codings that the API takes.", "identity", always=False
+            "The content codings that the API accepts.", "identity", always=False
         ),
     }
 
@@ -108,9 +111,7 @@ def success(
 def components() -> dict[str, Response]:
     """Return the responses that several calls share, by name."""
     return {
-        "Unchanged": success(
-            "Nothing has changed since the state that If-None-Match names.", "ETag", "Vary"
-        ),
+        "Unchanged": success("The state is still the one in If-None-Match.", "ETag", "Vary"),
         "MalformedRequest": _error_response(MalformedRequest),
         "UserNotFound": _error_response(UserNotFound, PathNotFound),
         "PathNotFound": _error_response(PathNotFound),
@@ -134,12 +135,16 @@ def components() -> dict[str, Response]:
         "Unauthorized": _of_the_gateway(
             "The request has no valid token.", "Unauthorized", "WWW-Authenticate"
         ),
-        "Forbidden": _of_the_gateway("The token lacks the scope.", "Forbidden", "WWW-Authenticate"),
+        "Forbidden": _of_the_gateway(
+            "The token lacks the required scope.", "Forbidden", "WWW-Authenticate"
+        ),
         "TooManyRequests": _of_the_gateway(
-            "There are too many requests: wait, longer each time, and repeat it.",
+            "Too many requests. Repeat the request later, and wait longer after each attempt.",
             "Too Many Requests",
         ),
-        "NoAnswer": _of_the_gateway("The API did not answer the gateway.", "Service Unavailable"),
+        "NoAnswer": _of_the_gateway(
+            "The API did not respond to the gateway.", "Service Unavailable"
+        ),
     }
 
 
@@ -158,9 +163,9 @@ def _error_response(
         headers: The headers that it may have.
         gateway: The message of the gateway's own response with the same status, if there is one.
     """
-    kinds = {_problem_type(error): _example(error, headers) for error in errors}
+    kinds = {PROBLEM_TYPES[error]: _example(error, headers) for error in errors}
     [status] = {kind.status for kind in kinds}
-    description = "\n\n".join(f"`{_uri(k)}`: {EXPLANATIONS[k.name]}" for k in kinds)
+    description = "\n\n".join(f"`{_uri(k)}`: {k.explanation}" for k in kinds)
     content: dict[str, Any] = {
         problems.MEDIA_TYPE: {
             # Keywords beside $ref apply, too (JSON Schema 2020-12, section 8.2.3.1).
@@ -175,7 +180,7 @@ def _error_response(
         }
     }
     if gateway:
-        description += "\n\nThe gateway may also give this answer by itself."
+        description += "\n\nThe gateway may also send this status itself."
         content |= _gateway_content(gateway)
     return {
         "description": description,
@@ -186,7 +191,7 @@ def _error_response(
 
 def _of_the_gateway(description: str, message: str, *names: str) -> Response:
     """Describe a response of the gateway's own, with only the headers that `names` lists."""
-    result: Response = {"description": f"{description} The gateway's own answer."}
+    result: Response = {"description": f"{description} Sent by the gateway."}
     if names:
         result["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     return {**result, "content": _gateway_content(message)}
@@ -196,33 +201,18 @@ def _gateway_content(message: str) -> dict[str, Any]:
     return {JSON: {"schema": ref("GatewayMessage"), "example": {"message": message}}}
 
 
-def _problem_type(error: type[Exception]) -> ProblemType:
-    return PROBLEM_TYPES.get(error, INTERNAL_ERROR)
-
-
 def _uri(kind: ProblemType) -> str:
     return f"/problems/{kind.name}"
 
 
 def _example(error: type[Exception], headers: tuple[str, ...]) -> dict[str, Any]:
     """Return the body of the code's response to such an error."""
-    raised: Exception
-    if error is MalformedRequest:
-        raised = MalformedRequest("Send a body that is JSON.")
-    elif error is ContentTooLarge:
-        raised = ContentTooLarge(f"Send at most {bodies.MAX_BYTES} bytes.")
-    elif error is UnsupportedMediaType:
-        accepted = bodies.MERGE_PATCH if "Accept-Patch" in headers else bodies.JSON
-        raised = UnsupportedMediaType(accepted, headers[0])
-    elif error is MethodNotAllowed:
-        raised = MethodNotAllowed(("GET", "HEAD"))
-    elif error is Unavailable:
-        raised = Unavailable("Throttled")
+    example = PROBLEM_TYPES[error].example
+    if error is UnsupportedMediaType and "Accept-Patch" in headers:
+        example = UnsupportedMediaType(bodies.MERGE_PATCH, "Accept-Patch")
     elif error is InvalidUser:
-        raised = _invalid_user()
-    else:
-        raised = error()
-    return problem(raised, _REQUEST_ID).body
+        example = _invalid_user()
+    return problem(example, _REQUEST_ID).body
 
 
 def _invalid_user() -> InvalidUser:

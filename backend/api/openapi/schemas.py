@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from backend.api.runtime.listing import next_page
-from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES
+from backend.api.runtime.problems import PROBLEM_TYPES
 from backend.users.errors import MAX_FAULTS
 from backend.users.models import User
 from backend.users.repository import Listing
@@ -16,7 +16,7 @@ from backend.users.schema import (
     Schema,
 )
 
-_KINDS: Final = (*PROBLEM_TYPES.values(), INTERNAL_ERROR)
+_KINDS: Final = tuple(PROBLEM_TYPES.values())
 _STATUSES: Final = sorted({kind.status for kind in _KINDS})
 _TIME: Final[Schema] = {
     "type": "string",
@@ -27,18 +27,18 @@ _TIME: Final[Schema] = {
 _READ_ONLY: Final[dict[str, Schema]] = {
     "created_at": {
         **_TIME,
-        "description": "When the user was created: RFC 3339 in UTC, to the millisecond.",
+        "description": "When the user was created: RFC 3339, in UTC, with milliseconds.",
     },
     "updated_at": {
         **_TIME,
-        "description": "When the user was last changed: RFC 3339 in UTC, to the millisecond.",
+        "description": "When the user was last changed: RFC 3339, in UTC, with milliseconds.",
     },
     "version": {
         "type": "integer",
         "format": "int64",
         "minimum": 1,
         "maximum": 2**53 - 1,
-        "description": "1 at creation, and one more with every change.",
+        "description": "1 for a new user, incremented by every change.",
     },
 }
 # Named components, so that a generated client has one type for each, not one for each use.
@@ -83,19 +83,19 @@ def components() -> dict[str, Schema]:
     return {
         "User": _user(),
         "NewUser": _object(
-            "What a user is created from.",
+            "A user to create.",
             {"username": documented(USERNAME), **_nullable_members(), **_left_out()},
             required=["username"],
             example=_sent(),
         ),
         "UserReplacement": _object(
-            "All that a user is to have: what is left out is removed.",
+            "The new members of a user. Members that are left out are removed.",
             {**_echoed(username_type=["string", "null"]), **_nullable_members()},
             example={name: v for name, v in _sent().items() if name != "username"},
         ),
         "UserPatch": _object(
-            "A JSON Merge Patch (RFC 7396): what is left out stays, null removes, and the members "
-            "of attributes are merged.",
+            "A JSON Merge Patch (RFC 7396): members that are left out stay, null removes a member, "
+            "and attributes are merged one by one.",
             {**_echoed(username_type="string"), **_patched_members()},
             example={"status": "suspended", "attributes": {"badge": None}},
         ),
@@ -107,18 +107,18 @@ def components() -> dict[str, Schema]:
         "ProblemName": {
             "type": "string",
             "enum": [kind.name for kind in _KINDS],
-            "description": "The last part of a problem's type.",
+            "description": "The last segment of a problem's type.",
         },
         "Fault": _fault(),
         "GatewayMessage": _object(
-            "What the gateway answers by itself.",
+            "An error of the gateway itself.",
             {"message": _text("What went wrong.", 1024)},
             required=["message"],
             example={"message": "Service Unavailable"},
             closed=False,
         ),
         "Health": _object(
-            "That the API can do its work.",
+            "The API is healthy.",
             {"status": {"type": "string", "enum": ["ok"], "description": "Always ok."}},
             required=["status"],
             example={"status": "ok"},
@@ -130,9 +130,9 @@ def components() -> dict[str, Schema]:
 def _user() -> Schema:
     members = {name: member(name) for name in WRITABLE}
     always = [name for name, schema in WRITABLE.items() if "default" in schema]
-    username = {**documented(USERNAME), "description": "The user's name, in lower case."}
+    username = {**documented(USERNAME), "description": "The username, in lower case."}
     return _object(
-        "A user. A member that the user doesn't have is left out.",
+        "A user. Members without a value are left out.",
         {"username": username, **members, **{name: _READ_ONLY[name] for name in READ_ONLY}},
         required=["username", *always, *READ_ONLY],
         example=EXAMPLE_USER.to_document(),
@@ -145,11 +145,11 @@ def _page() -> Schema:
         "type": "array",
         "maxItems": LIST_PARAMETERS["limit"]["maximum"],
         "items": ref("User"),
-        "description": "In the order of their usernames.",
+        "description": "The users, sorted by username.",
     }
     cursor = {
         **LIST_PARAMETERS["cursor"],
-        "description": "What leads to the next page; the last page has none.",
+        "description": "Send it as cursor to get the next page. Missing on the last page.",
     }
     return _object(
         "A page of users.",
@@ -164,15 +164,17 @@ def _problem() -> Schema:
     return _object(
         "Problem details (RFC 9457).",
         {
-            "type": _text("Names the kind of problem, and leads to its explanation.", 128)
+            "type": _text(
+                "Identifies the kind of problem; a link to the page that explains it.", 128
+            )
             | {"format": "uri-reference"},
-            "title": _text("Says the kind of problem; the same for every problem of a type.", 256),
+            "title": _text("A summary of the kind of problem; always the same for a type.", 256),
             "status": {
                 "type": "integer",
                 "format": "int32",
                 "minimum": _STATUSES[0],
                 "maximum": _STATUSES[-1],
-                "description": "The response's status.",
+                "description": "The status of the response.",
             },
             "detail": _text("Tells a person what to do.", 1024),
             "instance": _text("Holds the request's id.", 256) | {"format": "uri-reference"},
@@ -181,7 +183,7 @@ def _problem() -> Schema:
                 "minItems": 1,
                 "maxItems": MAX_FAULTS,
                 "items": ref("Fault"),
-                "description": "The first faults in the body; only with /problems/invalid-user.",
+                "description": "The first faults of the body. Only with /problems/invalid-user.",
             },
         },
         required=["type", "title", "status", "detail", "instance"],
@@ -191,14 +193,14 @@ def _problem() -> Schema:
 
 def _fault() -> Schema:
     return _object(
-        "One thing that is wrong with the body.",
+        "One fault of the body.",
         {
             # Names come from the client: any characters, and as long as a body.
             "pointer": {
                 "type": "string",
                 "maxLength": 2**18,
                 "format": "json-pointer",
-                "description": "JSON Pointer (RFC 6901) of the member that is wrong.",
+                "description": "JSON Pointer (RFC 6901) to the member.",
             },
             "detail": _text("What the member must be.", 1024),
         },
@@ -226,9 +228,9 @@ def _echoed(username_type: str | list[str]) -> dict[str, Schema]:
     username = {
         **documented(USERNAME),
         "type": username_type,
-        "description": "Must equal the one in the path, in any case; a username never changes.",
+        "description": "Must equal the username in the path, ignoring case: it never changes.",
     }
-    return {"username": username, **{n: {"description": "Ignored."} for n in READ_ONLY}}
+    return {"username": username, **{n: {"description": "Read-only: ignored."} for n in READ_ONLY}}
 
 
 def member(name: str) -> Schema:
@@ -254,7 +256,7 @@ def _attributes(*, nullable: bool) -> Schema:
     value["description"] = f"{ATTRIBUTE_VALUE[0].upper()}{ATTRIBUTE_VALUE[1:]}."
     if nullable:
         value["type"] = [*value["type"], "null"]
-        value["description"] += " null means absent."
+        value["description"] += " null means that the attribute is absent."
     return {**schema, "additionalProperties": value}
 
 

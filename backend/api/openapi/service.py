@@ -26,10 +26,12 @@ def paths() -> dict[str, Any]:
             get=operation(
                 "GET /health",
                 "getHealth",
-                "Ask whether the API works",
-                "Answers 200 when the API can reach its database. Needs no token.",
+                "Check the health of the API",
+                "Returns 200 if the API can reach its database. Needs no token.",
                 {
-                    "200": success("It works.", schema=ref("Health"), example={"status": "ok"}),
+                    "200": success(
+                        "The API is healthy.", schema=ref("Health"), example={"status": "ok"}
+                    ),
                     **_HEALTH,
                 },
                 tag=TAG,
@@ -40,7 +42,7 @@ def paths() -> dict[str, Any]:
                 "GET /openapi.json",
                 "getOpenAPI",
                 "Get this document",
-                "Gives this document, as JSON.",
+                "Returns this document as JSON.",
                 {
                     "200": success("The document.", *_FILE_HEADERS, schema={"type": "object"}),
                     **_FILE,
@@ -53,8 +55,8 @@ def paths() -> dict[str, Any]:
             get=operation(
                 "GET /docs",
                 "getDocs",
-                "Open the documentation",
-                "Gives a page in which a person reads and tries the API.",
+                "Open the documentation page",
+                "Returns an HTML page that documents the API and sends requests to it.",
                 {"200": _page("The page.", "ETag"), **_FILE},
                 parameters=("If-None-Match",),
                 tag=TAG,
@@ -66,7 +68,7 @@ def paths() -> dict[str, Any]:
                     "name": "file",
                     "in": "path",
                     "required": True,
-                    "description": "A file's name.",
+                    "description": "The name of the file.",
                     "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 128},
                     "example": "page.css",
                 }
@@ -75,8 +77,8 @@ def paths() -> dict[str, Any]:
                 get=operation(
                     "GET /docs/{file}",
                     "getDocsFile",
-                    "Get a file of the documentation",
-                    "Gives a file that the page of the documentation needs.",
+                    "Get a file of the documentation page",
+                    "Returns a script, a style sheet or a licence of the documentation page.",
                     {
                         "200": _text(
                             success("The file.", *_FILE_HEADERS),
@@ -95,7 +97,7 @@ def paths() -> dict[str, Any]:
         "/problems/{name}": {
             "parameters": [
                 {
-                    **parameter("name", "path", "A problem type's name.", "user-not-found"),
+                    **parameter("name", "path", "The name of the problem type.", "user-not-found"),
                     "required": True,
                     "schema": ref("ProblemName"),
                 }
@@ -105,7 +107,7 @@ def paths() -> dict[str, Any]:
                     "GET /problems/{name}",
                     "getProblem",
                     "Read about a problem type",
-                    "Gives a page that says what a problem type means, and what to do.",
+                    "Returns an HTML page that explains a problem type and what to do about it.",
                     {"200": _page("The page."), "404": "PathNotFound", **_PAGE},
                     tag=TAG,
                 )

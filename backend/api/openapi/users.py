@@ -30,8 +30,8 @@ def paths() -> dict[str, Any]:
                 "GET /users",
                 "listUsers",
                 "List users",
-                "Gives a page of the users that all filters match, in the order of their "
-                "usernames. With status, a change may take a second to show.",
+                "Returns a page of the users that match all filters, sorted by username. "
+                "With status, a change may take a second to show.",
                 {"200": _page(), **_ON_USERS},
                 tag=TAG,
                 parameters=LIST_PARAMETERS,
@@ -40,7 +40,7 @@ def paths() -> dict[str, Any]:
                 "POST /users",
                 "createUser",
                 "Create a user",
-                "Creates a user whose username and email nobody else has.",
+                "Creates a user. No other user may have the same username or email.",
                 {
                     "201": _user(
                         "The user was created.", "Location", "Idempotency-Replayed", linked=True
@@ -63,7 +63,7 @@ def paths() -> dict[str, Any]:
                     "GET /users/{username}",
                     "getUser",
                     "Get a user",
-                    "Gives the user and the ETag of its state.",
+                    "Returns the user, with the ETag of its state.",
                     {"200": _user("The user.", linked=True), "304": "Unchanged", **_ON_A_USER},
                     parameters=_CONDITIONS,
                     tag=TAG,
@@ -72,11 +72,11 @@ def paths() -> dict[str, Any]:
                     "PUT /users/{username}",
                     "replaceUser",
                     "Replace a user",
-                    "Replaces every member that can be written: what the body leaves out is "
-                    "removed, and status becomes active. It creates no user. created_at, "
-                    "updated_at and version are ignored, so that what was read can be sent back.",
+                    "Replaces all writable members. Members that the body leaves out are removed; "
+                    "status becomes active. Does not create a user. created_at, updated_at and "
+                    "version are ignored, so you can send back what you read.",
                     {
-                        "200": _user("The user as it is now."),
+                        "200": _user("The user after the change."),
                         **_ON_A_USER,
                         **_WITH_A_BODY,
                         "409": "EmailTaken",
@@ -91,10 +91,10 @@ def paths() -> dict[str, Any]:
                     "PATCH /users/{username}",
                     "patchUser",
                     "Change a user",
-                    "Merges the body into the user (RFC 7396). The rules hold for the merged user. "
-                    "A patch that changes nothing keeps version and ETag.",
+                    "Merges the body into the user (RFC 7396). The changed members must be valid "
+                    "after the merge. A patch that changes nothing keeps version and ETag.",
                     {
-                        "200": _user("The user as it is now."),
+                        "200": _user("The user after the change."),
                         **_ON_A_USER,
                         **_WITH_A_BODY,
                         "409": "EmailTaken",
@@ -108,9 +108,9 @@ def paths() -> dict[str, Any]:
                 delete=operation(
                     "DELETE /users/{username}",
                     "deleteUser",
-                    "Remove a user",
-                    "Removes the user, and frees its username and email.",
-                    {"204": success("The user was removed."), **_ON_A_USER},
+                    "Delete a user",
+                    "Deletes the user and frees the username and the email.",
+                    {"204": success("The user was deleted."), **_ON_A_USER},
                     parameters=_CONDITIONS,
                     tag=TAG,
                 ),
@@ -122,7 +122,7 @@ def paths() -> dict[str, Any]:
 def _body(schema: str, media_types: tuple[str, ...]) -> dict[str, Any]:
     return {
         "required": True,
-        "description": f"At most {bodies.MAX_BYTES:,} bytes, in UTF-8, each member once.",
+        "description": f"JSON in UTF-8, at most {bodies.MAX_BYTES:,} bytes, no member twice.",
         "content": {
             media_type: {
                 "schema": ref(schema),
@@ -149,7 +149,7 @@ def _user(description: str, *names: str, linked: bool = False) -> Response:
                 ("getUser", {}, "Gets the user."),
                 ("replaceUser", unchanged, "Replaces the user if it has not changed since."),
                 ("patchUser", unchanged, "Changes the user if it has not changed since."),
-                ("deleteUser", unchanged, "Removes the user if it has not changed since."),
+                ("deleteUser", unchanged, "Deletes the user if it has not changed since."),
             )
         }
     return answer

@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-_DOCS: Final = Path(__file__).parents[3] / "docs"
-PATH: Final = _DOCS / "openapi.json"
-RELEASED: Final = _DOCS / "openapi.released.json"
+PATH: Final = Path(__file__).parents[3] / "docs" / "openapi.json"
 
 
 def text(document: dict[str, Any]) -> str:

@@ -14,19 +14,12 @@ from pathlib import Path
 from string import Template
 from typing import Final, NamedTuple
 
-from backend.api.runtime.bodies import MAX_BYTES
 from backend.api.runtime.errors import (
-    ContentTooLarge,
-    MalformedRequest,
-    MethodNotAllowed,
     PathNotFound,
-    UnsupportedMediaType,
 )
-from backend.api.runtime.explanations import EXPLANATIONS
 from backend.api.runtime.preconditions import Preconditions, entity_tag
-from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType, problem
+from backend.api.runtime.problems import PROBLEM_TYPES, ProblemType, problem
 from backend.api.runtime.response import Response
-from backend.users.errors import Fault, InvalidUser, Unavailable
 
 # The API's own pages, and the files that backend/api/asset.py adds to them.
 FOLDER: Final = Path(__file__).parent / "static"
@@ -64,9 +57,7 @@ _FILES: Final = {
     ),
 }
 _PROBLEM_STYLE: Final = "/problems/page.css"
-_PROBLEM_PAGES: Final = {
-    f"/problems/{kind.name}": (kind, error) for error, kind in PROBLEM_TYPES.items()
-} | {f"/problems/{INTERNAL_ERROR.name}": (INTERNAL_ERROR, Exception)}
+_PROBLEM_PAGES: Final = {f"/problems/{kind.name}": kind for kind in PROBLEM_TYPES.values()}
 
 # Content security policies: nothing from other origins, nothing inline, no eval. Text that was
 # injected into the document can't run as a script, and can't send a token elsewhere.
@@ -80,15 +71,6 @@ _STATIC_POLICY: Final = (
 )
 _DOCS_POLICY: Final = (*_STATIC_POLICY, "script-src 'self'", "connect-src 'self'")
 
-# Examples of the errors that can't be made without arguments.
-_EXAMPLES: Final[dict[type[Exception], Exception]] = {
-    MalformedRequest: MalformedRequest("Send a body that is JSON."),
-    MethodNotAllowed: MethodNotAllowed(("GET", "HEAD", "PUT", "PATCH", "DELETE")),
-    ContentTooLarge: ContentTooLarge(f"Send at most {MAX_BYTES} bytes."),
-    UnsupportedMediaType: UnsupportedMediaType(("application/json",), "Accept"),
-    InvalidUser: InvalidUser([Fault("/email", "must be an email address")]),
-    Unavailable: Unavailable(""),
-}
 _EXAMPLE_ID: Final = "JKJaXmPLvHcESHA="
 
 
@@ -104,7 +86,7 @@ def get(path: str, headers: Mapping[str, str]) -> Response:
         MalformedRequest: A precondition can't be parsed.
     """
     if path in _PROBLEM_PAGES:
-        return _page(_problem_page(*_PROBLEM_PAGES[path]), _STATIC_POLICY, {})
+        return _page(_problem_page(_PROBLEM_PAGES[path]), _STATIC_POLICY, {})
     if path == _PROBLEM_STYLE:
         return Response(200, {"Content-Type": _CSS}, _text("page.css"))
     if path not in _FILES:
@@ -157,9 +139,8 @@ def _accepts_gzip(accept_encoding: str) -> bool:
     return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
 
 
-def _problem_page(kind: ProblemType, error: type[Exception]) -> str:
-    explanation = EXPLANATIONS[kind.name]
-    example = problem(_EXAMPLES.get(error) or error(), _EXAMPLE_ID)
+def _problem_page(kind: ProblemType) -> str:
+    example = problem(kind.example, _EXAMPLE_ID)
     lines = [f"HTTP/1.1 {kind.status} {HTTPStatus(kind.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in example.headers.items()]
     lines += ["", json.dumps(example.body, indent=2)]
@@ -167,8 +148,8 @@ def _problem_page(kind: ProblemType, error: type[Exception]) -> str:
         "title": kind.title,
         "name": kind.name,
         "status": f"{kind.status} {HTTPStatus(kind.status).phrase}",
-        "meaning": explanation.meaning,
-        "remedy": explanation.remedy,
+        "meaning": kind.meaning,
+        "remedy": kind.remedy,
         "example": "\n".join(lines),
     }
     escaped = {name: html.escape(value) for name, value in values.items()}

@@ -19,15 +19,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from backend.api.asset import ASSET
 from backend.api.runtime import pages
-from backend.api.runtime.explanations import EXPLANATIONS
 from backend.api.runtime.handler import UserAPI
-from backend.api.runtime.problems import INTERNAL_ERROR, PROBLEM_TYPES, ProblemType
+from backend.api.runtime.problems import PROBLEM_TYPES, ProblemType
 from backend.functions import bundling
+from backend.users.errors import Unavailable
 from localcloud.events import event
 from tests.in_memory_users import InMemoryUserRepository
 from tooling.install import ROOT
 
-TYPES = [*PROBLEM_TYPES.values(), INTERNAL_ERROR]
+TYPES = list(PROBLEM_TYPES.values())
 GZIP = {"accept-encoding": "gzip, deflate, br"}
 BUNDLE = "/docs/swagger-ui-bundle.js"
 PATHS = [
@@ -285,8 +285,7 @@ def test_every_problem_has_a_page(client: Client, kind: ProblemType) -> None:
     assert "script" not in policy
     text = _text(answer)
     assert f"<title>{kind.title}</title>" in text
-    explanation = EXPLANATIONS[kind.name]
-    for part in (str(kind.status), explanation.meaning, explanation.remedy):
+    for part in (str(kind.status), kind.meaning, kind.remedy):
         assert part in text
 
 
@@ -323,8 +322,8 @@ def test_the_type_of_an_answer_leads_to_its_page(client: Client) -> None:
 def test_an_explanation_is_text_and_not_markup(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    explanation = EXPLANATIONS["unavailable"]._replace(meaning="<script>$title & more")
-    monkeypatch.setitem(EXPLANATIONS, "unavailable", explanation)
+    kind = PROBLEM_TYPES[Unavailable]._replace(meaning="<script>$title & more")
+    monkeypatch.setitem(pages._PROBLEM_PAGES, "/problems/unavailable", kind)
     html = client.get("/problems/unavailable").content.decode()
     assert "&lt;script&gt;$title &amp; more" in html
 
@@ -339,7 +338,7 @@ from backend.api.runtime import lambda_function
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from localcloud.events import event
 def imported():
-    print([n for n in ("pages", "explanations") if f"backend.api.runtime.{n}" in sys.modules])
+    print([n for n in ("pages",) if f"backend.api.runtime.{n}" in sys.modules])
 def send(method, path, body=None):
     print(lambda_function.handler(event(method, path, body), LambdaContext())["statusCode"])
 send("POST", "/users", [])
@@ -373,7 +372,7 @@ imported()
         "404",
         "[]",
         "200",
-        "['pages', 'explanations']",
+        "['pages']",
     ]
 
 

@@ -1,15 +1,15 @@
-// The calls go to where this page comes from, behind whatever path that is.
+// Send requests to the origin and path that serve this page.
 const base = new URL(".", location.href);
 
 async function show() {
-  const answer = await fetch(new URL("openapi.json", base));
-  if (!answer.ok) {
-    throw new Error(`openapi.json can't be had: ${answer.status}`);
+  const response = await fetch(new URL("openapi.json", base));
+  if (!response.ok) {
+    throw new Error(`openapi.json could not be loaded: status ${response.status}`);
   }
-  const spec = await answer.json();
+  const spec = await response.json();
   spec.servers = [{ url: base.href.replace(/\/$/, "") }];
   optionalParameters(spec).forEach(describeExample);
-  // No option here reads the address or stores anything: a token lives as long as the page does.
+  // No option reads the address or stores anything, so a token lives as long as the page.
   SwaggerUIBundle({
     spec,
     dom_id: "#docs",
@@ -32,7 +32,7 @@ function optionalParameters({ paths, components }) {
   ].filter((parameter) => !parameter.required);
 }
 
-// The renderer sends an example unless a person removes it: If-Match would never match.
+// Swagger UI sends an example unless a person removes it, and If-Match would never match.
 function describeExample(parameter) {
   if (parameter.example !== undefined) {
     parameter.description = `${parameter.description ?? ""} Example: \`${parameter.example}\``;
