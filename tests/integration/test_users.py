@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 
 from backend.api.runtime.errors import PreconditionFailed
-from backend.users.dynamodb.repository import DynamoDBUserRepository
 from backend.users.errors import EmailTaken, IdempotencyKeyReused, UsernameTaken, UserNotFound
 from backend.users.models import User
 from backend.users.repository import IdempotencyKey, Listing, Page, UserRepository
-from tests.in_memory_users import InMemoryUserRepository
 from tests.integration.conftest import Clock
 
 EVERY_MEMBER: dict[str, Any] = {
@@ -319,17 +317,6 @@ def test_the_store_can_be_reached(users: UserRepository) -> None:
 
 
 class TestAtOnce:
-    """moto isn't made for several threads, so it has no part here."""
-
-    @pytest.fixture(params=["in_memory", "dynamodb_local"])
-    def users(
-        self, request: pytest.FixtureRequest
-    ) -> InMemoryUserRepository | DynamoDBUserRepository:
-        if request.param == "in_memory":
-            return InMemoryUserRepository()
-        made: DynamoDBUserRepository = request.getfixturevalue("dynamodb_users")
-        return made
-
     def test_one_of_many_creates_of_a_username_succeeds(self, users: UserRepository) -> None:
         assert _succeeded(users, [user("jane") for _ in range(20)]) == 1
 
