@@ -291,7 +291,8 @@ def test_the_limit_of_16_kib_counts_bytes_of_utf_8() -> None:
 
 @every_write
 def test_refuses_attributes_that_are_no_object(write: Callable[[dict[str, Any]], object]) -> None:
-    for value in ("x", 1, True, [], [{}]):
+    values: list[object] = ["x", 1, True, [], [{}]]
+    for value in values:
         assert pointers(write, {"attributes": value}) == ["/attributes"]
 
 
@@ -369,7 +370,8 @@ def test_a_new_user_has_no_read_only_members_to_send(name: str) -> None:
 def test_ignores_read_only_members_in_changes(
     write: Callable[[dict[str, Any]], Members], name: str
 ) -> None:
-    for value in ("x", 7, None, [], {"a": None}):
+    values: list[object] = ["x", 7, None, [], {"a": None}]
+    for value in values:
         assert write({name: value}) == {"status": "active"}
 
 
