@@ -95,6 +95,7 @@ TAKEN: dict[str, list[str]] = {
         *("art-lojban", "zh-min-nan", "i-klingon", "sgn-BE-FR", "en-GB-oed"),
         # RFC 5646, section 2.1.1: case never tells tags apart.
         *("EN-us", "ZH-hANT-tw", "X-Whatever", "I-Klingon", "sgn-be-fr", "EN-gb-OED"),
+        "en-x" + "-abcdefg" * 31 + "-abc",  # 256 characters
     ],
     "zoneinfo": ["America/Argentina/Buenos_Aires", "UTC", "Etc/GMT+5", "Asia/Calcutta"],
     **{
@@ -129,6 +130,7 @@ REFUSED: dict[str, list[str]] = {
     "locale": [
         *("", "e", "en_US", "en-", "-en", "en--US", "en-US-", "123", "abcdefghi", "en US"),
         *("en-US\n", "en-u", "en-x", "x", "a-DE", "en-US.UTF-8", "dé", "i-unheard"),
+        "en-x" + "-abcdefg" * 31 + "-abcd",
     ],
     "zoneinfo": [
         *("", "Europe/Atlantis", "Europe", "Europe/", "europe/berlin", "Berlin", "+01:00"),
