@@ -1,7 +1,7 @@
-"""Deploys the component to one environment: a developer's sandbox, unless told otherwise.
+"""Deploys the component to one environment, by default a developer's sandbox.
 
-./scripts/cdk deploy                            the sandbox
-./scripts/cdk deploy -c developer=jane          Jane's, beside others in one account
+./scripts/cdk deploy                            the developer's sandbox
+./scripts/cdk deploy -c developer=jane          Jane's sandbox, beside others in the account
 ./scripts/cdk synth -c environment=production   another environment
 """
 
@@ -15,7 +15,7 @@ from backend.environment import Environment
 
 
 def main() -> None:
-    """Synthesize the stack of the environment that the context names."""
+    """Synthesize the stack of the environment that `-c environment=` names."""
     app = cdk.App()
     record = environment(app.node.get_context("environment"))
     name = record.stack_name
@@ -26,7 +26,11 @@ def main() -> None:
 
 
 def environment(name: str) -> Environment:
-    """Return the record of an environment, or exit with a sentence if there is none."""
+    """Return the record of an environment.
+
+    Raises:
+        SystemExit: There is no such environment.
+    """
     if name not in constants.ENVIRONMENTS:
         raise SystemExit(
             f"There is no environment {name!r}; -c environment= takes one of "

@@ -1,4 +1,4 @@
-"""Names, and the environments that the component is deployed to. To rename, begin here."""
+"""The project's names, and the environments that the component is deployed to."""
 
 from typing import Final
 
@@ -12,26 +12,26 @@ from backend.rollout.options import RolloutOptions
 
 APP_NAME: Final = "UserManagementBackend"
 
-# Where the pipeline finds the source: to be filled, as docs/pipeline.md has it. The connection is
-# made by hand, once, in the console: it needs a person's consent.
+# The pipeline's source: fill it in as docs/pipeline.md says. Create the connection in the console,
+# once, because it needs a person's consent.
 SOURCE_REPOSITORY: Final = "OWNER/REPOSITORY"
 SOURCE_BRANCH: Final = "main"
 SOURCE_CONNECTION_ARN: Final = (
     "arn:aws:codeconnections:us-east-1:111111111111:connection/00000000-0000-0000-0000-000000000000"
 )
 
-# The pipeline's own account and region; to be filled when an environment's target is filled.
+# The pipeline's own account and region. Fill it in if an environment has a target.
 TOOLCHAIN_TARGET: Final[Target | None] = None
 
-# The page that alarms lead to, with a section for each.
+# The page that alarms link to, with a section for each.
 RUNBOOK: Final = f"https://github.com/{SOURCE_REPOSITORY}/blob/{SOURCE_BRANCH}/docs/operations.md"
 
 _OBJECTIVES: Final = Objectives(available_percent=99.9, fast_percent=99, fast_milliseconds=1000)
 _PRODUCTION_THROTTLE: Final = Throttle(rate=1_000, burst=500)
 _PRODUCTION_LIST_THROTTLE: Final = Throttle(rate=100, burst=50)
 
-# What ./scripts/sandbox deploys. No objectives, no operators, no rollout: the local cloud takes
-# neither metric math nor composite alarms, nor CodeDeploy.
+# What ./scripts/sandbox deploys. It has no objectives, operators or rollout: the local cloud lacks
+# metric math, composite alarms and CodeDeploy.
 LOCAL: Final = Environment(
     app_name=APP_NAME,
     name="Local",
@@ -40,9 +40,9 @@ LOCAL: Final = Environment(
     deletion_protection=False,
     log_retention="ONE_DAY",
     database=DatabaseOptions(point_in_time_recovery=False),
-    # A suite of tests keeps the token that it is given at its start.
+    # A test suite uses one token from its start to its end.
     identity=IdentityOptions(token_minutes=24 * 60),
-    # The local cloud takes the API's id, and with it the endpoint, from this tag.
+    # The local cloud takes the API's id, which is part of the endpoint, from this tag.
     api=APIOptions(tags={"ms-custom-id": "5e7ca11e"}, open_docs=True),
     monitoring=MonitoringOptions(runbook=RUNBOOK),
 )
@@ -58,7 +58,7 @@ SANDBOX: Final = Environment(
     api=APIOptions(open_docs=True),
     monitoring=MonitoringOptions(objectives=_OBJECTIVES, runbook=RUNBOOK),
 )
-# What the pipeline deploys before production, to test it there: like it in all but its data.
+# What the pipeline deploys and tests before production: the same, but with data that may be lost.
 STAGING: Final = Environment(
     app_name=APP_NAME,
     name="Staging",
@@ -68,10 +68,10 @@ STAGING: Final = Environment(
     database=DatabaseOptions(
         max_read_units=4000, max_write_units=1000, point_in_time_recovery=False
     ),
-    identity=IdentityOptions(token_minutes=60),  # as long as the tests take, and longer
+    identity=IdentityOptions(token_minutes=60),  # longer than the tests take
     api=APIOptions(throttle=_PRODUCTION_THROTTLE, list_throttle=_PRODUCTION_LIST_THROTTLE),
     monitoring=MonitoringOptions(objectives=_OBJECTIVES, runbook=RUNBOOK),
-    # Nobody calls it meanwhile: this tries that code can be shifted at all.
+    # It has no callers: this only shows that traffic can be shifted at all.
     rollout=RolloutOptions(percent=50, minutes=1),
     end_to_end_tests=True,
 )
@@ -82,8 +82,8 @@ PRODUCTION: Final = Environment(
     deletion_protection=True,
     log_retention="ONE_YEAR",
     database=DatabaseOptions(
-        # A brake on the bill, not a plan of capacity: far above what is expected, and an alarm
-        # says when it is reached.
+        # They limit the bill, and are far above the expected load. An alarm tells when they are
+        # reached.
         max_read_units=4000,
         max_write_units=1000,
         backup_retention_days=90,
@@ -96,11 +96,11 @@ PRODUCTION: Final = Environment(
     ),
     monitoring=MonitoringOptions(
         objectives=_OBJECTIVES,
-        # To be filled: email addresses, or https:// URLs that accept SNS notifications.
+        # Fill in email addresses, or https:// URLs that accept SNS notifications.
         operators=Operators(pages=(), tickets=()),
         runbook=RUNBOOK,
     ),
-    # Long enough for alarms that look at five minutes.
+    # Longer than the five minutes that the alarms look back.
     rollout=RolloutOptions(percent=10, minutes=10),
     approval=True,
 )
@@ -108,6 +108,6 @@ ENVIRONMENTS: Final = {
     record.name.lower(): record for record in (LOCAL, SANDBOX, STAGING, PRODUCTION)
 }
 
-# What the pipeline deploys: one wave after the other, the environments of a wave side by side, such
-# as those of several regions.
+# What the pipeline deploys, one wave after the other. The environments of a wave, such as those of
+# several regions, are deployed side by side.
 WAVES: Final[tuple[tuple[Environment, ...], ...]] = ((STAGING,), (PRODUCTION,))

@@ -1,6 +1,6 @@
 """Deploys the pipeline that tests each commit of the source branch and takes it to production.
 
-It is deployed once, then it updates itself. By its name, since a second region adds a stack:
+Deploy it once; from then on it updates itself. Name the stack, since a second region adds another:
 
 ./scripts/cdk deploy --app '.venv/bin/python toolchain.py' UserManagementBackend-Toolchain
 """
@@ -26,7 +26,7 @@ from pipeline.stages import Stages
 
 
 def main() -> None:
-    """Synthesize the pipeline, and with it the stacks that it deploys."""
+    """Synthesize the pipeline and the stacks that it deploys."""
     app = cdk.App()
     target = constants.TOOLCHAIN_TARGET
     Toolchain(
@@ -46,12 +46,15 @@ def main() -> None:
 class Toolchain(cdk.Stack):
     """A pipeline that builds, updates itself, deploys wave by wave, and tests what it deployed.
 
-    Beside it, each pull request is built as the pipeline would build it.
+    It also builds each pull request as the pipeline would.
 
-    repository: on GitHub, as "OWNER/REPOSITORY"; branch: whose commits are deployed.
-    connection_arn: of CodeConnections, by which it is read.
-    waves: the environments, those of a wave side by side. Where a record's target names another
-        account or region, pass the stack an `env`.
+    Args:
+        repository: The repository on GitHub, as "OWNER/REPOSITORY".
+        branch: The branch whose commits are deployed.
+        connection_arn: The ARN of the CodeConnections connection that reads the repository.
+        waves: The environments of each wave, which are deployed side by side.
+        kwargs: The stack's other properties. `env` is needed if an environment's target is
+            another account or region.
     """
 
     def __init__(
@@ -69,16 +72,20 @@ class Toolchain(cdk.Stack):
         refuse_unfilled(
             self, {"SOURCE_REPOSITORY": repository, "SOURCE_CONNECTION_ARN": connection_arn}
         )
-        # The CDK grants this under the service's former name, which is not the connection's:
+        # The CDK grants this under the service's former name, which isn't the connection's:
         # https://docs.aws.amazon.com/dtconsole/latest/userguide/rename.html
         permission = iam.PolicyStatement(
             actions=["codeconnections:UseConnection"], resources=[connection_arn]
         )
-        # A clone, as a developer has it: an archive has no history, and not every file's mode.
+        # A clone, because an archive lacks the history and some file modes.
         source = pipelines.CodePipelineSource.connection(
             repository, branch, connection_arn=connection_arn, code_build_clone_output=True
         )
-        has_keys = any(self._is_foreign(e) for wave in waves for e in wave)
+        # Another account can read the artifacts only with a key that is shared with it. A key costs
+        # money.
+        has_keys = any(
+            e.target and e.target.account != self.account for wave in waves for e in wave
+        )
         pipeline = pipelines.CodePipeline(
             self,
             "Pipeline",
@@ -104,11 +111,6 @@ class Toolchain(cdk.Stack):
         tools.install_locked(self)
         pipeline.pipeline.add_to_role_policy(permission)
         accept_findings(self, pipeline.pipeline)
-
-    def _is_foreign(self, environment: Environment) -> bool:
-        """Whether artifacts need a key that another account can be given; it costs money."""
-        target = environment.target
-        return target is not None and target.account != self.account
 
 
 if __name__ == "__main__":

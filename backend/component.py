@@ -1,4 +1,4 @@
-"""The component: composes the logical units, connects them, and says what others need."""
+"""The component's stack, which composes the units and connects them."""
 
 from dataclasses import asdict
 from typing import Any
@@ -18,10 +18,12 @@ from backend.rollout.infrastructure import Rollout
 
 
 class Backend(cdk.Stack):
-    """The user management backend, as one environment has it.
+    """The user management backend in one environment.
 
-    Output APIEndpoint: the address that the paths begin at, without a slash at its end.
-    Output DomainTarget, where the environment names a domain: what its DNS record has to lead to.
+    Its outputs:
+        APIEndpoint: The URL that paths are appended to, without a trailing slash.
+        DomainTarget: The host name that the domain's DNS record must point to. Missing if the
+            environment names no domain.
     """
 
     def __init__(
@@ -84,12 +86,12 @@ class Backend(cdk.Stack):
         database.grant_read_write(api.function)
 
         self.api_endpoint = cdk.CfnOutput(
-            self, "APIEndpoint", value=api.endpoint, description="Where the API is"
+            self, "APIEndpoint", value=api.endpoint, description="The URL of the API"
         )
         if api.domain_name:
             cdk.CfnOutput(
                 self,
                 "DomainTarget",
                 value=api.domain_name.regional_domain_name,
-                description="What the domain's record in the DNS has to lead to",
+                description="The host name that the domain's DNS record must point to",
             )

@@ -1,4 +1,4 @@
-"""In what deployments of the component differ: plain data, which needs no CDK to be read."""
+"""How deployments of the component differ, as plain data that can be read without the CDK."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -26,11 +26,11 @@ type LogRetention = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """An AWS account and a region of it.
+    """An AWS account and region.
 
     Attributes:
-        account: its 12 digits.
-        region: such as "eu-west-1".
+        account: The account's 12 digits.
+        region: Such as "eu-west-1".
     """
 
     account: str
@@ -42,24 +42,24 @@ class Environment:
     """One deployment of the component: what its units share, and the options of each unit.
 
     Attributes:
-        app_name: the beginning of the stack's name.
-        name: the end of the stack's name; `-c environment=` takes it in lower case.
-        target: None deploys to the account and region of the credentials.
-        platform: what functions with dependencies run on.
-        removal_policy: what becomes of users, logs and the user pool when the stack is deleted; a
-            name of the CDK's `RemovalPolicy`. RETAIN would keep what a failed create has made.
-        deletion_protection: whether DynamoDB refuses to delete the table, and Cognito the pool.
-        log_retention: how long logs are kept; a name of the CDK's `logs.RetentionDays`.
-        database: options of the table.
-        identity: options of the access tokens.
-        api: options of the HTTP API and its function.
-        monitoring: options of the dashboard and the alarms.
-        rollout: how traffic shifts to new code, which needs `monitoring.objectives`; None shifts
-            all of it at once.
-        pipeline_account: the pipeline's account if it isn't the target's: it may get tokens.
-        approval: whether a person has to approve each deployment by the pipeline.
-        end_to_end_tests: whether the pipeline runs tests/end_to_end after a deployment, which
-            creates and deletes many users; if not, it runs tests/smoke, which creates one.
+        app_name: The first part of the stack's name.
+        name: The last part of the stack's name. `-c environment=` takes it in lower case.
+        target: Where to deploy. None deploys to the account and region of the credentials.
+        platform: What functions with dependencies run on.
+        removal_policy: What happens to users, logs and the user pool when the stack is deleted: a
+            name of the CDK's `RemovalPolicy`. RETAIN would also keep what a failed create made.
+        deletion_protection: Whether DynamoDB refuses to delete the table, and Cognito the pool.
+        log_retention: How long logs are kept: a name of the CDK's `logs.RetentionDays`.
+        database: Options of the table.
+        identity: Options of the access tokens.
+        api: Options of the HTTP API and its function.
+        monitoring: Options of the dashboard and the alarms.
+        rollout: How traffic shifts to new code. It needs `monitoring.objectives`. None shifts all
+            traffic at once.
+        pipeline_account: The pipeline's account, if it isn't the target's. It may get tokens.
+        approval: Whether a person must approve each deployment by the pipeline.
+        end_to_end_tests: Whether the pipeline tests a deployment with tests/end_to_end, which
+            creates and deletes many users, or only with tests/smoke, which creates one.
     """
 
     app_name: str
@@ -80,5 +80,5 @@ class Environment:
 
     @property
     def stack_name(self) -> str:
-        """The same for a deployment by hand and by the pipeline."""
+        """The stack's name, which is the same whether a person or the pipeline deploys."""
         return f"{self.app_name}-{self.name}"

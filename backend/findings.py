@@ -1,7 +1,7 @@
-"""Findings of scanners that were looked at and accepted, each with its reason.
+"""Accepts findings of scanners, each with a reason.
 
-The reason is in the template, too, as metadata of the resource: checkov reads it there, and so does
-whoever audits what was deployed. cdk-nag, which sees the constructs, is told by the CDK.
+The reasons are metadata of the template's resources, where checkov and auditors read them. cdk-nag,
+which reads constructs, learns of them from the CDK.
 """
 
 from collections.abc import Sequence
@@ -14,31 +14,33 @@ from constructs import IConstruct
 def accept(
     construct: IConstruct, reason: str, *, nag: Sequence[str] = (), checkov: Sequence[str] = ()
 ) -> None:
-    """Accept findings of a resource, or of each resource below a construct that is none.
+    """Accept findings about a construct's main resource or, if it has none, all its resources.
 
-    nag, checkov: the rules' names. reason: what a security reviewer has to know.
+    Args:
+        construct: The construct.
+        reason: What a security reviewer must know.
+        nag: The names of cdk-nag's rules.
+        checkov: The names of checkov's rules.
     """
     for rule in nag:
         cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=rule, reason=reason))
     main = construct.node.default_child
     for resource in [main] if main else construct.node.find_all():
         if isinstance(resource, cdk.CfnResource):
-            _add(resource, "cdk_nag", "rules_to_suppress", [_entry(r, reason=reason) for r in nag])
-            _add(resource, "checkov", "skip", [_entry(r, comment=reason) for r in checkov])
+            suppressed = [{"id": rule, "reason": reason} for rule in nag]
+            _add(resource, "cdk_nag", "rules_to_suppress", suppressed)
+            skipped = [{"id": rule, "comment": reason} for rule in checkov]
+            _add(resource, "checkov", "skip", skipped)
 
 
 def accept_inline_policy(policy: IConstruct) -> None:
-    """For the policy that the CDK makes for one role's permissions."""
+    """Accept the policy that the CDK makes for one role's permissions."""
     accept(
         policy,
-        "The policy is for this one role, names each action, and goes with the role. A managed"
-        " policy could be attached to others.",
+        "The policy belongs to this one role, names each action, and is deleted with the role. A"
+        " managed policy could be attached to other roles.",
         nag=["NIST.800.53.R5-IAMNoInlinePolicy"],
     )
-
-
-def _entry(rule: str, **why: str) -> dict[str, str]:
-    return {"id": rule, **why}
 
 
 def _add(resource: cdk.CfnResource, tool: str, key: str, entries: list[dict[str, str]]) -> None:

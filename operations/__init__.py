@@ -1,1 +1,1 @@
-"""What an operator runs against a deployed stack."""
+"""Commands that an operator runs against a deployed stack."""

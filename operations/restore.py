@@ -1,4 +1,4 @@
-"""./scripts/restore: the users of an earlier time, in a new table that the stack can adopt."""
+"""./scripts/restore: restores users into a new table that the stack can adopt."""
 
 import argparse
 import re
@@ -27,7 +27,7 @@ the running sandbox. Deletes nothing. To continue after a failure, run it again 
 arguments.
 """
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's rule
-_OF_AWS_BACKUP: Final = re.compile(r"arn:[^:]+:backup:")
+_AWS_BACKUP: Final = re.compile(r"arn:[^:]+:backup:")
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
         "--stack", metavar="NAME", help="the stack's name, if it is not the environment's own"
     )
     arguments = parser.parse_args(words)
-    if arguments.backup and _OF_AWS_BACKUP.match(arguments.backup):
+    if arguments.backup and _AWS_BACKUP.match(arguments.backup):
         parser.error(
             "that backup was made by AWS Backup: restore it there to the new name (AWS Backup, the "
             "vault, Restore), then run this with --restored instead of --backup"
@@ -84,7 +84,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
 def _restore(arguments: argparse.Namespace) -> None:
     record = ENVIRONMENTS[arguments.environment]
-    with tables.dynamodb_answers():  # which needs a region, too
+    with tables.aws_errors_explained():  # a missing region, too
         session = _session(record)
         client = session.client("dynamodb")
     source = arguments.source
@@ -118,8 +118,8 @@ def _session(record: Environment) -> Any:
 
 
 def _table_of_stack(session: Any, stack: str) -> str:
-    """The table that the stack's function uses, be it the stack's own or adopted."""
-    with tables.dynamodb_answers():
+    """Return the name of the table that the stack's function uses."""
+    with tables.aws_errors_explained():
         pages = session.client("cloudformation").get_paginator("list_stack_resources")
         functions = [
             resource["PhysicalResourceId"]
@@ -137,8 +137,8 @@ def _table_of_stack(session: Any, stack: str) -> str:
 
 
 def _settings(client: "DynamoDBClient", record: Environment, source: str) -> Settings:
-    """What the record says of a table; the tags are the source's, as stacks and people add them."""
-    with tables.dynamodb_answers():
+    """Return the record's settings, and the source's tags."""
+    with tables.aws_errors_explained():
         tags = tables.tags(client, source)
     return Settings(
         index=layout.STATUS_INDEX,

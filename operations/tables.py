@@ -1,6 +1,6 @@
-"""A restore of a DynamoDB table: into a new one, with what DynamoDB leaves out. Deletes nothing.
+"""Restores a DynamoDB table into a new one, with what DynamoDB leaves out. Deletes nothing.
 
-Each step looks at what is there before it changes it, so that all of it can be run again.
+Each step checks what exists before it changes it, so that a restore can be run again.
 """
 
 import time
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS: Final = 2.0
 _REPORT_SECONDS: Final = 60.0
-# DynamoDB may take a while to begin its backups of a table that is new.
+# DynamoDB may take a while before it can back up a new table.
 _BACKUPS_SECONDS: Final = 300.0
 _SECOND: Final = timedelta(seconds=1)
-_NO_LIMIT: Final = -1  # DynamoDB's word for it
+_NO_LIMIT: Final = -1  # DynamoDB's value
 
 
 class _Target(TypedDict):
@@ -37,7 +37,12 @@ class _Target(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class PointInTime:
-    """Of a table with point-in-time recovery. time: with a time zone, in whole seconds."""
+    """A point in time of a table with point-in-time recovery.
+
+    Attributes:
+        table: The table's name.
+        time: In whole seconds, with a time zone.
+    """
 
     table: str
     time: datetime
@@ -45,19 +50,24 @@ class PointInTime:
 
 @dataclass(frozen=True, kw_only=True)
 class Backup:
-    """One of DynamoDB's, which needs the table that it was made of no more."""
+    """A backup made by DynamoDB. The table that was backed up may be gone."""
 
     arn: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a restored table shall have. Nothing that it has besides is taken from it.
+    """Settings that a restored table must have. Nothing else that it has is removed.
 
-    index: of the restored ones, which proves that the table is one of users.
-    time_to_live: an attribute's name.
-    encryption_key: an ARN; None for the key that the restore brings.
-    max_read_units, max_write_units: a second, of the table and again of its index.
+    Attributes:
+        index: The name of the index, which proves that the table is one of users.
+        time_to_live: The name of the attribute with the expiry.
+        point_in_time_recovery: Whether to turn it on.
+        deletion_protection: Whether to turn it on.
+        encryption_key: The key's ARN; None keeps the key of the restore.
+        max_read_units: A second, of the table and, separately, of its index.
+        max_write_units: The same for write units.
+        tags: The tags to add.
     """
 
     index: str
@@ -71,10 +81,7 @@ class Settings:
 
 
 def tags(client: "DynamoDBClient", table: str) -> dict[str, str]:
-    """A table's, without those that are AWS's own; {} if there is no such table.
-
-    Raises ClientError.
-    """
+    """Return a table's tags without AWS's own; {} if there is no such table."""
     found = _find(client, table)
     if found is None:
         return {}
@@ -91,17 +98,26 @@ def restore(
     *,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Make the table `name`, or go on with it if it is a restore of the same origin.
+    """Restore into a table, or continue if it is a restore of the same origin.
 
-    origin: None for a table that was restored by other means.
-    Returns when the table is ready to be adopted. Raises Failure.
+    Returns when the table is ready to be adopted.
+
+    Args:
+        client: A DynamoDB client.
+        origin: What to restore; None if the table was restored by other means.
+        name: The new table's name.
+        settings: What the table must have.
+        pause: Waits for a number of seconds.
+
+    Raises:
+        Failure: AWS refuses, or the table is another.
     """
-    with dynamodb_answers():
+    with aws_errors_explained():
         if origin:
             _begin(client, origin, name, settings.encryption_key)
         _await_ready(client, name, pause)
         _require_index(client, name, settings.index)
-        # First of all: from here on nobody deletes it by mistake.
+        # First, so that nobody deletes the table by mistake.
         _protect(client, name, settings)
         _await_ready(client, name, pause)
         _limit(client, name, settings)
@@ -113,8 +129,8 @@ def restore(
 
 
 @contextmanager
-def dynamodb_answers() -> Iterator[None]:
-    """Raises Failure when AWS, or the local cloud, refuses a call, or can't be reached."""
+def aws_errors_explained() -> Iterator[None]:
+    """Raise Failure if AWS, or the local cloud, refuses a call or can't be reached."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
@@ -147,7 +163,7 @@ def _begin(
             client.restore_table_from_backup(BackupArn=origin.arn, **target)
     except ClientError as error:
         match error.response["Error"]["Code"]:
-            case "TableAlreadyExistsException":  # the SDK repeats a call whose answer was lost
+            case "TableAlreadyExistsException":  # the SDK repeats a call whose response was lost
                 _require_origin(_describe(client, name), origin)
             case "InvalidRestoreTimeException":
                 raise Failure(f"That time can't be restored. {_window(client, origin)}") from None
@@ -171,7 +187,7 @@ def _begin(
 
 
 def _require_origin(table: "TableDescriptionTypeDef", origin: PointInTime | Backup) -> None:
-    """Raises Failure unless the table is a restore of this origin, and of no other."""
+    """Raise Failure unless the table is a restore of this origin."""
     summary = table.get("RestoreSummary")
     if summary and isinstance(origin, Backup):
         is_same = summary.get("SourceBackupArn") == origin.arn
@@ -191,7 +207,7 @@ def _require_origin(table: "TableDescriptionTypeDef", origin: PointInTime | Back
 
 
 def _window(client: "DynamoDBClient", origin: PointInTime | Backup) -> str:
-    assert isinstance(origin, PointInTime)  # noqa: S101 no other has a time
+    assert isinstance(origin, PointInTime)  # noqa: S101 a backup has no time
     found = client.describe_continuous_backups(TableName=origin.table)
     window = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
     if "EarliestRestorableDateTime" not in window or "LatestRestorableDateTime" not in window:
@@ -212,10 +228,10 @@ def _describe(client: "DynamoDBClient", name: str) -> "TableDescriptionTypeDef":
 
 
 def _await_ready(client: "DynamoDBClient", name: str, pause: Callable[[float], None]) -> None:
-    """Return once the table and its indexes are active, however long it takes."""
+    """Wait until the table and its indexes are active, however long it takes."""
     waited = 0.0
     while True:
-        # Not found: DynamoDB gave the restore up, or there never was one.
+        # It is missing if DynamoDB gave up the restore, or if there never was one.
         table = _find(client, name)
         if table is None:
             raise Failure(f"There is no table {name}: restore it first, with --at or --backup.")
@@ -257,7 +273,7 @@ def _limit(client: "DynamoDBClient", name: str, settings: Settings) -> None:
     table = _describe(client, name)
     [index] = table["GlobalSecondaryIndexes"]
     found = (table.get("OnDemandThroughput", {}), index.get("OnDemandThroughput", {}))
-    # Where the record sets no limit, none is taken away.
+    # If the record sets no limits, the table keeps its own.
     if wanted == unlimited or all({**unlimited, **one} == wanted for one in found):
         return
     client.update_table(

@@ -1,1 +1,1 @@
-"""What takes a commit from a pull request to production; toolchain.py composes it."""
+"""The parts of the pipeline, which toolchain.py composes."""

@@ -1,4 +1,4 @@
-"""How a commit is built and tested: by one build spec, in the pipeline and for pull requests."""
+"""The build and test of a commit, which the pipeline and pull requests share."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import pipelines
 from constructs import Construct
 
-# Has Python 3.13; all else comes with the checkout. Browser, emulator and Java run side by side.
+# It has Python 3.13; the checkout brings the rest. Browser, emulator and Java run side by side.
 ENVIRONMENT: Final = codebuild.BuildEnvironment(
     build_image=codebuild.LinuxBuildImage.from_code_build_image_id(
         "aws/codebuild/amazonlinux-x86_64-standard:6.0"
@@ -21,14 +21,14 @@ _COMMANDS: Final = (
 )
 # Where pytest's --junit-xml writes, here as in ./scripts/test.
 REPORTS: Final = ".local/reports"
-# What was downloaded, and nothing that was built. npm compares what it takes with the lock each
-# time, uv when it unpacks it. Who could change that in between may change the branch, too.
+# Only downloads, nothing that was built. npm compares them with the lock each time, uv when it
+# unpacks them. Whoever could change them afterwards may change the branch, too.
 _CACHED: Final = (".local/cache/**/*",)
 _TIMEOUT: Final = cdk.Duration.minutes(60)
 
 
 def reports(name: str) -> dict[str, Any]:
-    """The section of a build spec that has CodeBuild show the tests' results.
+    """Return the section of a build spec that makes CodeBuild show the tests' results.
 
     https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html#build-spec.reports
     """
@@ -37,24 +37,25 @@ def reports(name: str) -> dict[str, Any]:
 
 
 def _build_spec() -> dict[str, Any]:
-    """All but the phase that the pipeline's step adds by itself."""
+    # The pipeline's step adds the build phase itself.
     return {"version": "0.2", **reports("tests"), "cache": {"paths": list(_CACHED)}}
 
 
 def pipeline_step(
     source: pipelines.IFileSetProducer, permission: iam.PolicyStatement
 ) -> pipelines.CodeBuildStep:
-    """The pipeline's first: what it synthesizes is what all later ones deploy.
+    """Make the pipeline's first step. The later steps deploy what it synthesizes.
 
-    permission: to clone the source.
+    Args:
+        source: The repository.
+        permission: The permission to clone it.
     """
     return pipelines.CodeBuildStep(
         "Build",
         input=source,
         commands=list(_COMMANDS),
         partial_build_spec=codebuild.BuildSpec.from_object(_build_spec()),
-        # Of the host that builds, and of this project alone: no pull request's build can put
-        # something in.
+        # A cache on the build host, for this project alone: pull requests can't write to it.
         cache=codebuild.Cache.local(codebuild.LocalCacheMode.CUSTOM),
         role_policy_statements=[permission],
         timeout=_TIMEOUT,
@@ -62,15 +63,17 @@ def pipeline_step(
 
 
 class PullRequests(Construct):
-    """Builds each pull request into the branch, and shows its state there.
+    """Builds each pull request into the branch, and shows the result there.
 
-    What comes from a fork is built once somebody who may write has said so, since any build can ask
-    for the token of the connection that it was cloned by. There is no other secret, and no cache in
-    which one build could leave something for the next.
+    A pull request from a fork is built only after somebody with write access approves it, since
+    any build can get the token of the connection that cloned it. A build has no other secret, and
+    no cache in which it could leave something for the next one.
     https://docs.aws.amazon.com/codebuild/latest/userguide/pull-request-build-policy.html
 
-    repository: on GitHub, as "OWNER/REPOSITORY".
-    connection_arn: of CodeConnections, by which it is read.
+    Args:
+        repository: The repository on GitHub, as "OWNER/REPOSITORY".
+        branch: The branch that pull requests go to.
+        connection_arn: The ARN of the CodeConnections connection that reads the repository.
     """
 
     def __init__(
@@ -109,7 +112,7 @@ class PullRequests(Construct):
         self._connect(connection_arn)
 
     def _connect(self, connection_arn: str) -> None:
-        """What the construct of the CDK has no properties for."""
+        """Set what the CDK's construct has no properties for."""
         project = self.project.node.default_child
         assert isinstance(project, codebuild.CfnProject)  # noqa: S101
         project.add_property_override(
@@ -122,8 +125,8 @@ class PullRequests(Construct):
                 "ApproverRoles": ["GITHUB_WRITE", "GITHUB_MAINTAIN", "GITHUB_ADMIN"],
             },
         )
-        # CodeBuild asks for them when the project is made. A policy of its own, since the role's
-        # other one names the project.
+        # CodeBuild needs these permissions to create the project. The role's default policy can't
+        # have them, because it needs the project.
         policy = iam.Policy(
             self,
             "Connection",

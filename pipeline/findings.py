@@ -1,4 +1,4 @@
-"""Why the scanners' findings about what CDK Pipelines makes are accepted."""
+"""Accepts scanners' findings about what CDK Pipelines makes."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
@@ -9,53 +9,51 @@ from backend.findings import accept
 
 
 def accept_findings(stack: cdk.Stack, pipeline: codepipeline.Pipeline) -> None:
-    """Call it once the pipeline is built."""
-    # Each other region that it deploys to has a bucket, in a stack of its own.
+    """Accept the findings. Call it once the pipeline is built."""
+    # Each other region that it deploys to has a bucket, in its own stack.
     in_regions = [support.replication_bucket for support in pipeline.cross_region_support.values()]
     for artifacts in (pipeline.artifact_bucket, *in_regions):
         accept(
             artifacts,
-            "It holds copies of what is in the repository, for the time of a build; the pipeline's"
-            " runs say who used them, and a version that is lost is built again.",
+            "The bucket holds artifacts that are built from the repository and can be built again."
+            " The pipeline's history shows who used them.",
             nag=["AwsSolutions-S1"],
             checkov=["CKV_AWS_18", "CKV_AWS_21"],
         )
     if in_regions and pipeline.artifact_bucket.encryption_key:
         accept(
             pipeline.role.node.find_child("DefaultPolicy"),
-            "The key of the artifacts in another region has an id that nobody knows before. The CDK"
-            " permits to use any key whose own policy leaves that to IAM: keep no others in the"
+            "The key of the artifacts in another region has no known id before deployment, so the"
+            " CDK permits any key whose policy leaves access to IAM. Keep no other keys in the"
             " pipeline's account.",
             checkov=["CKV_AWS_111"],
         )
     for resource in stack.node.find_all():
-        # What the pipeline deploys has its own.
+        # The stacks that the pipeline deploys accept their own findings.
         if not isinstance(resource, cdk.CfnResource) or cdk.Stack.of(resource) is not stack:
             continue
         if isinstance(resource, iam.CfnPolicy) and "/DefaultPolicy/" in resource.node.path:
             accept(
                 resource,
-                "The CDK writes it: the keys below one bucket, the logs and the reports of one"
-                " build, and the deployment roles of the bootstrapped accounts. The tests' step"
-                " names its stack, whose API and pool have ids that nobody knows before.",
+                "The CDK writes this policy. It permits the objects in one bucket, the logs and"
+                " reports of one build, and the deployment roles of the bootstrapped accounts. For"
+                " the tests it names one stack, whose API and pool have no known ids before"
+                " deployment.",
                 nag=["AwsSolutions-IAM5"],
             )
             if "/Assets/" in resource.node.path:
                 accept(
                     resource,
-                    "CDK Pipelines lets the step that publishes assets start any build of its"
-                    " account, and has no option for less: keep no others there.",
+                    "CDK Pipelines lets the step that publishes assets start any build in the"
+                    " account, and has no option for less. Keep no other builds there.",
                     checkov=["CKV_AWS_111"],
                 )
-        elif isinstance(resource, codebuild.CfnProject) and not _has_key(resource):
+        elif isinstance(resource, codebuild.CfnProject) and (
+            stack.resolve(resource.encryption_key) == "alias/aws/s3"
+        ):
             accept(
                 resource,
-                "Its output is encrypted with S3's key. A key of the account is made where"
-                " another account has to read it.",
+                "The build's output is encrypted with S3's key. The stack makes a key only if"
+                " another account must read the output.",
                 nag=["AwsSolutions-CB4"],
             )
-
-
-def _has_key(project: codebuild.CfnProject) -> bool:
-    """Whether its output is encrypted with a key of the account, not with S3's."""
-    return bool(cdk.Stack.of(project).resolve(project.encryption_key) != "alias/aws/s3")

@@ -1,4 +1,4 @@
-"""What has to be filled in before there can be a pipeline; docs/pipeline.md says how."""
+"""Refuses to deploy the pipeline before constants.py is filled in, as docs/pipeline.md says."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,10 +9,13 @@ _UNFILLED: Final = ("OWNER/REPOSITORY", "connection/00000000-0000-0000-0000-0000
 
 
 def refuse_unfilled(stack: cdk.Stack, constants: Mapping[str, str]) -> None:
-    """Warn of those that are as the template of this project has them, and refuse to deploy.
+    """Warn of constants that have a placeholder's value, and make CloudFormation refuse the stack.
 
-    constants: their names in constants.py, and their values. A clone can be synthesized and tested
-    as it is; CloudFormation refuses the stack before it makes anything.
+    A fresh clone can still be synthesized and tested.
+
+    Args:
+        stack: The stack that needs the constants.
+        constants: The constants' names in constants.py, and their values.
     """
     unfilled = [name for name, value in constants.items() if value.endswith(_UNFILLED)]
     if not unfilled:
@@ -24,7 +27,7 @@ def refuse_unfilled(stack: cdk.Stack, constants: Mapping[str, str]) -> None:
         "Filled",
         assertions=[
             cdk.CfnRuleAssertion(
-                # Never true. A rule is about a parameter; this one each stack of the CDK has.
+                # Never true. A rule must use a parameter, and each CDK stack has this one.
                 assert_=cdk.Fn.condition_equals(cdk.Fn.ref("BootstrapVersion"), "unfilled"),
                 assert_description=sentence,
             )

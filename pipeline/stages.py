@@ -1,4 +1,4 @@
-"""What the pipeline deploys, in which order, and how it tests what it deployed."""
+"""The pipeline's stages: they deploy the environments and test them."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -18,7 +18,7 @@ _TIMEOUT: Final = cdk.Duration.minutes(30)
 
 
 class Deployment(cdk.Stage):
-    """The stack of one environment, the same that app.py deploys."""
+    """The stack of one environment, as app.py deploys it."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, environment.name)
@@ -28,9 +28,13 @@ class Deployment(cdk.Stage):
 
 
 class Stages:
-    """Adds waves of environments to the pipeline of a stack.
+    """Adds waves of environments to a pipeline.
 
-    source: of the tests, as it was built. permission: to clone it.
+    Args:
+        stack: The pipeline's stack.
+        pipeline: The pipeline.
+        source: The repository, for its tests.
+        permission: The permission to clone it.
     """
 
     def __init__(
@@ -47,9 +51,12 @@ class Stages:
         self._permission = permission
 
     def add_wave(self, environments: Sequence[Environment]) -> None:
-        """Deploy environments side by side, once a person has approved if one of them says so.
+        """Add a wave that deploys environments side by side, and then tests them.
 
-        Raises ValueError where the pipeline could not test what it deploys.
+        A person must approve the wave if one of the environments needs approval.
+
+        Raises:
+            ValueError: The pipeline could not test an environment.
         """
         wave = self._pipeline.add_wave("-".join(e.name for e in environments))
         if any(environment.approval for environment in environments):
@@ -64,13 +71,13 @@ class Stages:
         variables = {"STACK": environment.stack_name, "REGION": self._region(environment)}
         get_token: list[str] = []
         permissions_for_it: list[iam.PolicyStatement] = []
-        # Another provider's tokens are not the pipeline's to ask for.
+        # The pipeline can't get another provider's tokens.
         if environment.identity.issuer is None:
             command = './scripts/token --stack "$STACK"'
             if role := self._role(environment):
                 variables["ROLE"] = role
                 command += ' --role "$ROLE"'
-            # In no argument of a command, which would show it to whoever looks.
+            # An environment variable: other processes could read a command's arguments.
             get_token = [f'API_TOKEN=$(AWS_DEFAULT_REGION="$REGION" {command})', "export API_TOKEN"]
             permissions_for_it = self._to_get_a_token(environment, role)
         return pipelines.CodeBuildStep(
@@ -89,7 +96,7 @@ class Stages:
         )
 
     def _role(self, environment: Environment) -> str | None:
-        """The ARN of what gets tokens in another account than the pipeline's."""
+        """Return the ARN of the role that gets tokens if the account isn't the pipeline's."""
         account = self._account(environment)
         if account == self._stack.account:
             return None
@@ -125,7 +132,7 @@ class Stages:
 
 
 def _tests(environment: Environment) -> tuple[str, str]:
-    """The step's name, and what pytest takes."""
+    """Return the name of the step that tests an environment, and pytest's arguments."""
     issuer = environment.identity.issuer
     if issuer and environment.end_to_end_tests:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The tools that deploy, as package-lock.json has them."""
+"""The deployment tools, as package-lock.json locks them."""
 
 import json
 from typing import Final
@@ -6,20 +6,20 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
 
-# What `npm ci` reads. toolchain.py puts it into the assembly, where these builds begin.
+# `npm ci` reads these files. toolchain.py copies them into the assembly, which builds start in.
 LOCKED: Final = ("package.json", "package-lock.json")
 _COMMANDS: Final = (
-    # Their builds may take the roles that deploy: no package's script runs there.
+    # Run no package's scripts, because these builds may assume the roles that deploy.
     "npm ci --ignore-scripts --include=dev",
     'export PATH="$PWD/node_modules/.bin:$PATH"',
 )
 
 
 def install_locked(stack: cdk.Stack) -> None:
-    """Replace how CDK Pipelines installs its tools. Call it once the pipeline is built.
+    """Make CDK Pipelines install its tools from the lock. Call it once the pipeline is built.
 
-    It would run `npm install -g` with a name and a version, which compares no hash, and has no
-    property for another way.
+    CDK Pipelines runs `npm install -g` with a name and a version, which checks no hash, and has no
+    option for another command.
     """
     for project in stack.node.find_all():
         if isinstance(project, codebuild.CfnProject) and cdk.Stack.of(project) is stack:

@@ -1,4 +1,4 @@
-"""Stand-ins for AWS's services: HTTP servers that an SDK's client talks to."""
+"""HTTP servers that stand in for AWS services."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """None as the status closes the connection without an answer."""
+    """A response. If the status is None, the connection is closed without one."""
 
     status: int | None
     headers: dict[str, str]
@@ -27,14 +27,14 @@ class Response(NamedTuple):
 
 
 @contextmanager
-def serving(answer: Callable[[Request], Response]) -> Iterator[str]:
-    """Serves on the loopback; gives the address."""
+def serving(respond: Callable[[Request], Response]) -> Iterator[str]:
+    """Serve on the loopback, and yield the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = dict(self.headers.items())
-            response = answer(Request(self.command, self.path, headers, body))
+            response = respond(Request(self.command, self.path, headers, body))
             if response.status is None:
                 self.close_connection = True
                 return
@@ -63,12 +63,12 @@ def serving(answer: Callable[[Request], Response]) -> Iterator[str]:
 
 @contextmanager
 def codedeploy(reports: list[dict[str, Any]]) -> Iterator[str]:
-    """Takes the reports of hooks; gives the address."""
+    """Collect the reports of hooks, and yield the URL."""
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         assert request.headers["X-Amz-Target"] == _REPORT
         reports.append(json.loads(request.body))
         return Response(200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}")
 
-    with serving(answer) as endpoint:
+    with serving(respond) as endpoint:
         yield endpoint

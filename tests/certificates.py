@@ -1,7 +1,7 @@
-"""Certificates for a server on this machine, made as a service of AWS's has them.
+"""Certificates for a server on this machine, like those of an AWS service.
 
-A root that clients trust, an authority below it, and a server's: RSA with 2,048 bits each, so that
-a client does the work that it does for DynamoDB.
+A root that clients trust, an authority below it, and the server's certificate. Each has a 2,048-bit
+RSA key, so that a client does the same work as for DynamoDB.
 """
 
 import datetime
@@ -17,7 +17,14 @@ _DAY = datetime.timedelta(days=1)
 
 
 class Certificates:
-    """Made anew, and good for a day. root: the one to trust, as PEM."""
+    """New certificates, valid for a day.
+
+    Args:
+        folder: Where to store the server's key and certificates.
+
+    Attributes:
+        root: The certificate that clients must trust, as PEM.
+    """
 
     def __init__(self, folder: Path) -> None:
         root_key, key = _key(), _key()
@@ -35,7 +42,7 @@ class Certificates:
         self._chain.write_text(private + _pem(leaf) + _pem(middle))
 
     def context(self) -> ssl.SSLContext:
-        """For the server."""
+        """Return the context for the server."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._chain)
         return context

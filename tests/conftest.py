@@ -1,4 +1,4 @@
-"""What the suites share that need a deployed API, and those that need AWS's DynamoDB engine."""
+"""Fixtures for the suites that need a deployed API or AWS's DynamoDB engine."""
 
 import os
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ import pytest
 from tests.deployed import Client
 from tooling import environment
 
-# As the scripts do: a hook's GIT_DIR, or a shell's NODE_OPTIONS, must not reach what tests start.
+# As the scripts do: a hook's GIT_DIR or a shell's NODE_OPTIONS must not reach tests' processes.
 environment.enter()
 
-# No proxy reaches this machine's loopback. httpx, for all that, wants to understand each that is
-# set: its clients ignore them where the API is here.
+# No proxy reaches this machine's loopback. httpx parses every proxy variable, even if it uses none,
+# so they are removed if the API is on the loopback.
 _LOOPBACK = ("127.0.0.1", "localhost")
 _PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
 
@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="the runs of ./scripts/verify")
+    parser.addoption("--long", action="store_true", help="run as long as ./scripts/verify does")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,13 +37,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def is_long(request: pytest.FixtureRequest) -> bool:
-    """Whether thoroughness counts, not time."""
+    """Return whether to be thorough rather than fast."""
     return bool(request.config.getoption("--long"))
 
 
 @pytest.fixture(scope="session")
 def endpoint() -> str:
-    """The address of a deployed API."""
+    """Return the URL of a deployed API."""
     url = _variable("API_ENDPOINT")
     if urlsplit(url).hostname in _LOOPBACK:
         for name in _PROXIES:
@@ -54,28 +54,28 @@ def endpoint() -> str:
 
 @pytest.fixture(scope="session")
 def authorization() -> dict[str, str]:
-    """Header fields with a token that allows everything, and is good until the last test."""
+    """Return headers with a token that allows everything and outlasts the tests."""
     return {"Authorization": f"Bearer {_variable('API_TOKEN')}"}
 
 
 @pytest.fixture(scope="session")
 def api(endpoint: str, authorization: dict[str, str]) -> Iterator[Client]:
-    """A client of the deployed API that sends the token."""
+    """Yield a client of the deployed API that sends the token."""
     with Client(endpoint, authorization) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def anonymous(endpoint: str) -> Iterator[Client]:
-    """A client of the deployed API that sends no token."""
+    """Yield a client of the deployed API that sends no token."""
     with Client(endpoint) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def dynamodb_local() -> Iterator[str]:
-    """The endpoint of AWS's engine, in memory."""
-    # Others, the smoke tests above all, need none of what this brings.
+    """Start AWS's DynamoDB engine in memory, and yield its endpoint."""
+    # Smoke tests and others don't need what this imports.
     from tests.dynamodb_local import started_engine  # noqa: PLC0415
 
     with started_engine() as endpoint:

@@ -1,14 +1,14 @@
-"""Calls a deployed API as its clients should: for tests that run against any deployment.
+"""A client of a deployed API, for tests that run against any deployment.
 
-API Gateway answers some requests itself: with `{"message": "..."}`, and without X-Request-Id, which
-every response of the function has. The statuses that matter here:
+API Gateway responds to some requests itself, with `{"message": "..."}` and without X-Request-Id,
+which every response of the function has. The statuses that matter here:
 
 - 429: a throttle of the account, the stage or the route is exceeded. The function was not invoked.
   https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
-- 503: the account's concurrent executions are used up, of which a new account may have as few as
-  10, and Lambda did not invoke the function; or the function did not respond within 30 s.
+- 503: Lambda did not invoke the function, because the account's concurrent executions (a new
+  account may have as few as 10) are used up; or the function did not respond within 30 s.
   https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-- 400, 403, 404: the request's target is none by RFC 3986, or leads nowhere.
+- 400, 403, 404: the request's target is invalid by RFC 3986, or there is no such route.
 """
 
 import time
@@ -18,25 +18,25 @@ from urllib.parse import urlsplit
 
 import httpx
 
-# As many as the tests send at once unless --long says that they run on this machine: fewer than the
-# concurrent executions of a new account.
+# How many requests the tests send at once, unless --long says that the API is on this machine. Even
+# a new account has more concurrent executions.
 AT_ONCE: Final = 8
-# API Gateway waits 30 s for the function at most. A cloud on a busy machine may take longer: a
-# request that takes this long hangs.
+# A request that takes this long hangs. API Gateway waits at most 30 s for the function; a local
+# cloud on a busy machine may take longer.
 _HANGS_SECONDS: Final = 120
 _PAUSES: Final = (1, 2, 4, 8, 16)
-_IDEMPOTENT: Final = {"GET", "HEAD", "PUT", "DELETE"}  # of those that there are: RFC 9110, 9.2.2
+_IDEMPOTENT: Final = {"GET", "HEAD", "PUT", "DELETE"}  # RFC 9110, 9.2.2
 _MAKE_SAFE: Final = {"if-match", "idempotency-key"}
 
 
 class Client(httpx.Client):
-    """Repeats what API Gateway refused, where a repeat is safe. Threads may share it.
+    """A client that repeats requests that API Gateway refused, if that is safe. It is thread-safe.
 
-    The function's own 503 comes through.
+    It returns the function's own 503.
 
     Args:
-        endpoint: The API's address.
-        headers: Header fields of each request.
+        endpoint: The API's URL.
+        headers: The headers of each request.
         sleep: Waits for a number of seconds.
     """
 
@@ -51,18 +51,18 @@ class Client(httpx.Client):
             base_url=endpoint,
             headers=headers,
             timeout=_HANGS_SECONDS,
-            # A connection that is kept may be closed by the other side just when it is used again.
+            # The server may close a kept connection just when it is used again.
             transport=httpx.HTTPTransport(
-                retries=len(_PAUSES),  # to connect: a new name may take a while in the DNS
+                retries=len(_PAUSES),  # to connect: the DNS may take a while to know a new name
                 limits=httpx.Limits(max_keepalive_connections=0),
             ),
-            # Proxies are for what is elsewhere.
+            # No proxy reaches the loopback.
             trust_env=urlsplit(endpoint).hostname not in {"127.0.0.1", "localhost"},
         )
         self._sleep = sleep
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Return the last response; the bound on the repeats is half a minute."""
+        """Send a request, repeat it for up to half a minute, and return the last response."""
         response = super().send(request, **options)
         for pause in _PAUSES:
             if not _may_be_repeated(request, response):
@@ -78,15 +78,15 @@ class Client(httpx.Client):
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        """Send a request target as it is, which clients otherwise normalize."""
+        """Send a request target as it is, without the usual normalization."""
         raw = f"{self.base_url.path.rstrip('/')}{target}".encode()
         return self.request(method, "/", content=body, headers=headers, extensions={"target": raw})
 
     def create(self, user: dict[str, Any], key: str) -> list[httpx.Response]:
-        """Create a user, and repeat while too many writers meet, as the contract has it.
+        """Create a user, and repeat the request while the response is 503.
 
         Returns:
-            All responses; only the last may be other than 503.
+            All responses. All but the last are 503.
         """
         responses: list[httpx.Response] = []
         for _ in range(20):
@@ -99,7 +99,7 @@ class Client(httpx.Client):
 
 
 def is_the_gateways(response: httpx.Response) -> bool:
-    """Tell whether API Gateway made the response, and not the function."""
+    """Return whether API Gateway, not the function, made the response."""
     if "X-Request-Id" in response.headers:
         return False
     if response.request.method == "HEAD":
@@ -112,10 +112,9 @@ def is_the_gateways(response: httpx.Response) -> bool:
 
 
 def assert_refused(response: httpx.Response, status: int) -> None:
-    """Fail unless the function refused the request with a status and a problem.
+    """Fail unless the function refused the request with a status and a problem, or the gateway did.
 
-    Or API Gateway did, which may refuse by itself what is no target, path or query by RFC 3986. Use
-    this for such requests only.
+    Use this only for requests whose target is invalid by RFC 3986, which API Gateway may refuse.
     """
     said = f"{response.status_code} {response.headers} {response.text}"
     if is_the_gateways(response):
@@ -132,6 +131,6 @@ def _may_be_repeated(request: httpx.Request, response: httpx.Response) -> bool:
         case httpx.codes.TOO_MANY_REQUESTS:
             return True
         case httpx.codes.SERVICE_UNAVAILABLE:
-            # Nobody says whether the function was invoked.
+            # The function may have been invoked.
             return request.method in _IDEMPOTENT or not _MAKE_SAFE.isdisjoint(request.headers)
     return False

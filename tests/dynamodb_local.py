@@ -1,4 +1,4 @@
-"""AWS's own DynamoDB engine on this machine: it judges what the adapter asks of it."""
+"""DynamoDB Local, AWS's own engine, on this machine."""
 
 import contextlib
 import subprocess
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _ENGINE: Final = (
     Path(__file__).parents[1] / "node_modules" / "amplify-dynamodb-simulator" / "emulator"
 ).resolve()
-# One that takes so long hangs.
+# An engine that takes longer hangs.
 _START_SECONDS: Final = 300
 _POLL_SECONDS: Final = 0.05
 _PORT_TAKEN: Final = b"Failed to bind"
@@ -30,7 +30,7 @@ _PORT_TAKEN: Final = b"Failed to bind"
 
 @contextlib.contextmanager
 def started_engine() -> Iterator[str]:
-    """The endpoint of an engine of its own, which keeps what it is told in memory."""
+    """Start an engine that keeps its data in memory, and yield its endpoint."""
     while True:
         port = emulator.free_port()
         command = [
@@ -53,29 +53,20 @@ def started_engine() -> Iterator[str]:
 
 
 def make_client(endpoint: str) -> "DynamoDBClient":
-    """A client that reaches this endpoint and nothing else, and waits for it."""
+    """Return a client of this endpoint."""
     return boto3.client(
         "dynamodb",
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 as the engine takes it
-        # A repeat could meet the table that its first attempt made; what takes so long hangs.
+        aws_secret_access_key="test",  # noqa: S106 the engine takes any
+        # No retries: a repeated create would fail if the first attempt made the table.
         config=Config(read_timeout=_START_SECONDS, retries={"total_max_attempts": 1}),
     )
 
 
 def create_table(client: "DynamoDBClient", table_name: str) -> None:
-    """Make the table as backend/database/infrastructure.py has it."""
-    try:
-        _create_table(client, table_name)
-    except client.exceptions.ResourceInUseException as error:
-        # An attempt whose response was lost or late made it, and the client tried again.
-        if not error.response["ResponseMetadata"]["RetryAttempts"]:
-            raise
-
-
-def _create_table(client: "DynamoDBClient", table_name: str) -> None:
+    """Create the table as backend/database/infrastructure.py does."""
     client.create_table(
         TableName=table_name,
         AttributeDefinitions=[
@@ -102,7 +93,7 @@ def _create_table(client: "DynamoDBClient", table_name: str) -> None:
 
 
 def _warm_up(endpoint: str) -> None:
-    """Make each kind of call once: on a busy machine the first takes longer than the API waits."""
+    """Make each kind of call once, because the first takes longer than the API may wait."""
     table = "warm-up"
     key: dict[str, Any] = {"pk": {"S": "a"}, "sk": {"S": "a"}}
     client = make_client(endpoint)
@@ -130,18 +121,18 @@ def _warm_up(endpoint: str) -> None:
 
 
 def _listens(engine: subprocess.Popen[bytes], port: int, log: Path) -> bool:
-    """Wait until the engine itself listens on the port; return False if another program does.
+    """Wait until the engine listens on the port; return False if another program does.
 
     Raises:
         RuntimeError: The engine doesn't start.
     """
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and engine.poll() is None:
-        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended
             connections = psutil.Process(engine.pid).net_connections()
             if any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections):
                 return True
-        if _PORT_TAKEN in log.read_bytes():  # and the engine goes on without it
+        if _PORT_TAKEN in log.read_bytes():  # the engine continues without it
             return False
         time.sleep(_POLL_SECONDS)
     raise RuntimeError(f"DynamoDB Local did not start: {log.read_text()}")

@@ -1,4 +1,4 @@
-"""Users that can't be reached."""
+"""A store of users that can't be reached."""
 
 from collections.abc import Callable
 from typing import Never
@@ -8,7 +8,7 @@ from backend.users.repository import IdempotencyKey, Listing, Page
 
 
 class FailingUsers:
-    """Implements users.Users: every call raises `error`."""
+    """A UserRepository whose every call raises an error."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error

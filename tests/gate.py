@@ -1,6 +1,6 @@
-"""./scripts/test: the gate, all that must hold before a change goes in.
+"""./scripts/test: everything that must pass before a change is merged.
 
-CI runs this and nothing else, and finds each suite's results in .local/reports, in JUnit's format.
+CI runs only this. Each suite's results are in .local/reports, in JUnit's format.
 """
 
 import argparse
@@ -47,10 +47,10 @@ _REST: Final = (
 
 
 def main() -> None:
-    """Run every step, or the quick ones."""
+    """Run all steps, or only the quick ones."""
     parser = argparse.ArgumentParser(prog="./scripts/test", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="what takes seconds: format, lint, types, unit tests"
+        "--quick", action="store_true", help="run only format, lint, types and unit tests"
     )
     steps = _QUICK if parser.parse_args().quick else (*_QUICK, *_REST)
     shutil.rmtree(ROOT / _REPORTS, ignore_errors=True)
@@ -60,9 +60,9 @@ def main() -> None:
 def run(steps: Iterable[tuple[str, ...]]) -> None:
     """Run commands in the checkout, with its programs and without AWS, until one fails.
 
-    Shows each command, and its seconds. Exits with the status of the one that fails.
+    Print each command and how long it takes. If one fails, exit with its status.
     """
-    # Ctrl-C reaches what runs, too, which cleans up and fails.
+    # Ctrl-C also reaches the command, which cleans up and fails.
     signal.signal(signal.SIGINT, lambda *_: None)
     variables = {k: v for k, v in tool_environment().items() if not k.startswith("AWS_")}
     for step in steps:

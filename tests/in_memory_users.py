@@ -1,4 +1,4 @@
-"""The fake: users in memory. Passes the same contract tests as the adapter."""
+"""A fake that keeps users in memory. It passes the same contract tests as the adapter."""
 
 import threading
 import time
@@ -12,25 +12,29 @@ _DAY = 24 * 60 * 60
 
 
 class InMemoryUserRepository:
-    """Implements users.Users. clock: the time in epoch seconds."""
+    """A UserRepository in memory.
+
+    Args:
+        clock: Returns the time in epoch seconds.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._users: dict[str, User] = {}
         self._usernames_by_email: dict[str, str] = {}
-        self._answers: dict[str, tuple[str, User, float]] = {}
+        self._idempotency_records: dict[str, tuple[str, User, float]] = {}
         self._lock = threading.Lock()
         self._clock = clock
 
     def create(self, user: User, idempotency_key: IdempotencyKey | None = None) -> User:
         with self._lock:
-            if idempotency_key and (first := self._first_answer(idempotency_key)):
+            if idempotency_key and (first := self._recorded(idempotency_key)):
                 return first
             if user.username in self._users:
                 raise UsernameTaken
             self._claim_email(user)
             self._users[user.username] = user
             if idempotency_key:
-                self._answers[idempotency_key.digest] = (
+                self._idempotency_records[idempotency_key.digest] = (
                     idempotency_key.fingerprint,
                     user,
                     self._clock(),
@@ -71,11 +75,14 @@ class InMemoryUserRepository:
             raise UserNotFound
         return self._users[username]
 
-    def _first_answer(self, idempotency_key: IdempotencyKey) -> User | None:
-        request, user, answered_at = self._answers.get(idempotency_key.digest, ("", None, 0.0))
-        if user is None or self._clock() > answered_at + _DAY:
+    def _recorded(self, idempotency_key: IdempotencyKey) -> User | None:
+        record = self._idempotency_records.get(idempotency_key.digest)
+        if record is None:
             return None
-        if request != idempotency_key.fingerprint:
+        fingerprint, user, created_at = record
+        if self._clock() > created_at + _DAY:
+            return None
+        if fingerprint != idempotency_key.fingerprint:
             raise IdempotencyKeyReused
         return user
 

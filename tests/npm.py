@@ -1,7 +1,4 @@
-"""Node packages that only some tests need: each folder has a lock of its own.
-
-A test that needs them installs them: nobody waits for them who only runs the sandbox.
-"""
+"""Installs Node packages that only some tests need. Each folder has its own lock."""
 
 import fcntl
 import functools
@@ -16,9 +13,11 @@ from tooling.install import LOCAL, npm_ci
 
 @functools.cache
 def install(source: Path, finish: Callable[[Path], None] | None = None) -> Path:
-    """Install what the folder's package-lock.json names, unless it is there; return where.
+    """Install the packages of a package-lock.json, unless they are installed, and return where.
 
-    finish: what is left to do after npm; a change of its module installs everything again.
+    Args:
+        source: The folder of the package-lock.json.
+        finish: Called after npm with the folder. If its module changes, all is installed again.
     """
     target = LOCAL / source.name
     stamp = target / "installed"

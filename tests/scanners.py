@@ -1,7 +1,4 @@
-"""checkov, which has dependencies that this project's can't live with: an environment of its own.
-
-A test that needs it installs it, as uv.lock has it.
-"""
+"""Runs checkov, in its own environment because its dependencies conflict with this project's."""
 
 import json
 import os
@@ -16,7 +13,13 @@ _SECONDS: Final = 600
 
 
 class Finding(NamedTuple):
-    """A rule, the template's file name, and the logical id of the resource."""
+    """A finding.
+
+    Attributes:
+        rule: The rule's id.
+        file: The template's file name.
+        resource: The resource's logical id.
+    """
 
     rule: str
     file: str
@@ -24,7 +27,12 @@ class Finding(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What checkov failed, and the reasons of what it skipped."""
+    """What checkov reports.
+
+    Attributes:
+        failed: The findings.
+        skipped: The accepted findings, and why they are accepted.
+    """
 
     failed: set[Finding]
     skipped: dict[Finding, str]
@@ -33,7 +41,7 @@ class Report(NamedTuple):
 def checkov(folder: Path) -> Report:
     """Scan the templates (*.json) of a folder."""
     program = install_group("scanners") / "bin" / "checkov"
-    # Guidelines would come from the network, and change nothing of what is found.
+    # Guidelines would come from the network, and don't change the findings.
     options = ["--framework", "cloudformation", "--output", "json", "--skip-download"]
     done = subprocess.run(
         [str(program), *options, "--directory", str(folder)],

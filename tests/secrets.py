@@ -1,4 +1,4 @@
-"""detect-secrets, which comes with checkov: finds what looks like a secret in files."""
+"""Runs detect-secrets, which checkov installs: it finds what looks like a secret."""
 
 import json
 import os
@@ -10,9 +10,8 @@ from typing import Final, NamedTuple
 from tooling.install import install_group
 
 _SECONDS: Final = 600
-# The hashes of locked packages and of released items (tests/compatibility), and nothing else that
-# is in those files. Lines come without the space around them; those of files in no language that it
-# knows come also as `name = "value"`.
+# The hashes of locked packages and of released items (tests/compatibility). detect-secrets strips
+# lines; in files of unknown languages, it also rewrites them as `name = "value"`.
 _HASHES: Final = (
     r'^([\w.-]+ = ")?--hash(=| = ")sha256:[0-9a-f]{64}( \\)?"?$',
     r'^"content": "([0-9a-f]{64}|[0-9a-f]{128})",?$',
@@ -21,7 +20,13 @@ _HASHES: Final = (
 
 
 class Secret(NamedTuple):
-    """What looks like one. digest: the first digits of its SHA-1."""
+    """What looks like a secret.
+
+    Attributes:
+        file: The file's name.
+        kind: What it looks like.
+        digest: The first digits of its SHA-1.
+    """
 
     file: str
     kind: str
@@ -29,9 +34,9 @@ class Secret(NamedTuple):
 
 
 def find(folder: Path, files: Iterable[str]) -> set[Secret]:
-    """Those in the files, which are named as seen from the folder."""
+    """Return what looks like a secret in files, which are relative to a folder."""
     program = install_group("scanners") / "bin" / "detect-secrets"
-    # Whether a secret is good it would find out by using it.
+    # Verification would use the secret.
     options = ["--no-verify"]
     for pattern in _HASHES:
         options += ["--exclude-lines", pattern]

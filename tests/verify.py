@@ -1,11 +1,10 @@
-"""./scripts/verify: what takes too long for the gate.
+"""./scripts/verify: the tests that take too long for the gate.
 
-The conformance suite with many more sequences and cases; the API where the function may do no more
-than its role's policies permit; three rehearsals: the restore of docs/operations.md, the pipeline
-of docs/pipeline.md, which builds the commit that is checked out, and a checkout that was copied
-with all that is installed in it; the property tests with many more examples; the benchmarks' tests;
-and whether the function has become slower,
-or its memory grows.
+They are the conformance suite with many more sequences and cases; the API with a function that has
+only its role's permissions; rehearsals of the restore in docs/operations.md, of the pipeline in
+docs/pipeline.md, which builds the current commit, and of a copied checkout; the property tests with
+many more examples; scans of the templates of a filled-in constants.py; the benchmarks' tests; and
+whether the function has become slower or its memory grows.
 """
 
 import argparse
@@ -31,6 +30,6 @@ _STEPS: Final = (
 
 
 def main() -> None:
-    """Run every step."""
+    """Run all steps."""
     argparse.ArgumentParser(prog="./scripts/verify", description=__doc__).parse_args()
     run(_STEPS)

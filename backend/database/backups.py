@@ -1,4 +1,4 @@
-"""Daily backups, which outlive the table and the 35 days of its point-in-time recovery."""
+"""Daily backups that outlive the table and the 35 days of its point-in-time recovery."""
 
 from typing import Final
 
@@ -12,19 +12,21 @@ from backend.findings import accept
 from backend.naming import stack_uuid
 
 _DAILY: Final = events.Schedule.cron(hour="3", minute="0")
-# AWS keeps it in step with what backups need; it is the one that AWS Backup's own role has.
+# The policy of AWS Backup's default role. AWS updates it when backups need other permissions.
 _POLICY: Final = "service-role/AWSBackupServiceRolePolicyForBackup"
 _STAYS: Final = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 
 class Backups(Construct):
-    """A vault that stays when the stack goes, and a plan that fills it.
+    """A vault that outlives the stack, and a plan that fills it.
 
-    The role stays, too: AWS Backup needs it to delete the backups that have expired.
+    The role outlives the stack, too: AWS Backup needs it to delete expired backups.
     https://docs.aws.amazon.com/aws-backup/latest/devguide/API_DeleteRecoveryPoint.html
 
-    table_arn: of what is backed up. retention: how long a backup is kept; nobody deletes one
-    before, unless the vault's policy is changed first.
+    Args:
+        table_arn: The ARN of the table to back up.
+        retention: How long a backup is kept. Nobody can delete one earlier without first changing
+            the vault's policy.
     """
 
     def __init__(
@@ -40,14 +42,14 @@ class Backups(Construct):
         )
         accept(
             vault,
-            "AWS Backup encrypts the vault with a key of its own, which nobody can disable or"
-            " delete; backups are not copied to other accounts, for which that key wouldn't do.",
+            "AWS Backup encrypts the vault with its own key, which nobody can disable or delete."
+            " Only copies to other accounts would need another key, and there are none.",
             checkov=["CKV_AWS_166"],
         )
         plan = backup.BackupPlan(
             self,
             "Plan",
-            # The CDK's own name would be another one where the pipeline deploys the same stack.
+            # The name that the CDK generates would differ when the pipeline deploys the stack.
             backup_plan_name=cdk.Stack.of(self).stack_name,
             backup_vault=vault,
             backup_plan_rules=[
@@ -65,8 +67,8 @@ class Backups(Construct):
         role.apply_removal_policy(_STAYS)
         accept(
             role,
-            "Only AWS Backup assumes the role. AWS keeps this policy in step with what backups"
-            " need; with a copy that lags behind, backups would fail unseen.",
+            "Only AWS Backup assumes the role. AWS updates this policy when backups need other"
+            " permissions; with an outdated copy, backups would fail unnoticed.",
             nag=[f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{_POLICY}]"],
         )
         plan.add_selection(

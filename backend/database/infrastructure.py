@@ -13,12 +13,12 @@ from backend.users.dynamodb import layout
 
 
 class Database(Construct):
-    """A DynamoDB table with a generated name, or one that is there already.
+    """A DynamoDB table with a generated name, or an existing one.
 
     Args:
-        options: what the environment chooses.
-        removal_policy: what becomes of the table when the stack is deleted, or adopts another.
-        deletion_protection: whether DynamoDB refuses to delete it.
+        options: What the environment chooses.
+        removal_policy: What happens to the table when the stack is deleted or adopts another.
+        deletion_protection: Whether DynamoDB refuses to delete the table.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Database(Construct):
             )
 
     def grant_read_write(self, grantee: iam.IGrantable) -> None:
-        """Permit what a function with users/dynamodb calls, and no more.
+        """Permit only what backend/users/dynamodb calls.
 
-        The table's own grant methods would permit everything on any of its indexes.
+        The table's own grant methods would permit everything on all of its indexes.
         """
         iam.Grant.add_to_principal(
             grantee=grantee,
@@ -71,7 +71,7 @@ class Database(Construct):
             resource_arns=[self.status_index_arn],
         )
         if self.encryption_key:
-            # DynamoDB asks for the key in its caller's name, and nobody else's request may.
+            # DynamoDB uses the key on behalf of its caller, who may not use it in any other way.
             via = f"dynamodb.{cdk.Stack.of(self).region}.amazonaws.com"
             iam.Grant.add_to_principal(
                 grantee=grantee,
@@ -87,7 +87,7 @@ class Database(Construct):
         removal_policy: cdk.RemovalPolicy,
         deletion_protection: bool,
     ) -> dynamodb.TableV2:
-        # The keys can't be changed without moving the data: docs/decisions/0003-keys.md.
+        # Changing the keys would need a migration: docs/decisions/0003-keys.md.
         table = dynamodb.TableV2(
             self,
             "Table",
@@ -98,7 +98,7 @@ class Database(Construct):
                     index_name=layout.STATUS_INDEX,
                     partition_key=_string(layout.STATUS_INDEX_PK),
                     sort_key=_string(layout.SK),
-                    # So that only a change of the status is written to it, too.
+                    # So that only a change of the status writes to the index.
                     projection_type=dynamodb.ProjectionType.KEYS_ONLY,
                     max_read_request_units=options.max_read_units,
                     max_write_request_units=options.max_write_units,
@@ -114,7 +114,7 @@ class Database(Construct):
                 if self.encryption_key
                 else None
             ),
-            # A protected one stays, or a create that is rolled back fails at deleting it.
+            # Keep a protected table: the rollback of a failed create couldn't delete it.
             removal_policy=cdk.RemovalPolicy.RETAIN if deletion_protection else removal_policy,
             deletion_protection=deletion_protection,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
@@ -124,7 +124,7 @@ class Database(Construct):
         if not options.point_in_time_recovery:
             accept(
                 table,
-                "The environment's record says that these users may be lost: they are a trial's.",
+                "The environment's record says that these users are trial data, which may be lost.",
                 checkov=["CKV_AWS_165"],
             )
         return table

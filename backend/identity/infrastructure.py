@@ -1,4 +1,4 @@
-"""Who issues the access tokens that the API accepts."""
+"""The issuer of the access tokens that the API accepts."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -17,22 +17,22 @@ _PASSWORD_LENGTH: Final = 16
 
 
 class Identity(Construct):
-    """Who issues the access tokens: the provider that the options name, or a user pool.
+    """The issuer of access tokens: the provider that the options name, or a user pool.
 
-    The pool has no users: it gives tokens to programs (RFC 6749, section 4.4). A program has a
-    client of its own, and proves with its secret that it is the one. The secret is in no template
-    and no output: who may read it asks Cognito, as ./scripts/token does.
+    The pool has no users. It issues tokens to programs (RFC 6749, section 4.4), which authenticate
+    with the secret of a client. The secret is in no template and no output: ./scripts/token asks
+    Cognito for it.
 
     Args:
-        options: what the environment chooses.
-        scopes: what a token may allow, each "resource/verb", with what it means.
-        removal_policy: what becomes of the pool when the stack is deleted. A pool that stays can be
-            the issuer that another stack's environment names.
-        deletion_protection: whether Cognito refuses to delete the pool.
-        reader_account: another account that may get tokens, in the name of a role of this one.
+        options: What the environment chooses.
+        scopes: What a token may allow: "resource/verb" to its description.
+        removal_policy: What happens to the pool when the stack is deleted. A pool that stays can be
+            the issuer of another stack.
+        deletion_protection: Whether Cognito refuses to delete the pool.
+        reader_account: Another account that may get tokens, by assuming a role in this one.
 
     Raises:
-        ValueError: the pool would have no clients.
+        ValueError: The pool would have no clients.
     """
 
     def __init__(
@@ -53,17 +53,17 @@ class Identity(Construct):
         self._user_pool = self._make_user_pool(deletion_protection=deletion_protection)
         self._add_domain()
         self.issuer = self._add_clients(options, scopes)
-        # All alike: a pool that stays is of use to its callers with its client and its domain.
+        # A pool that stays is useless to its callers without its clients and its domain.
         for resource in self.node.find_all():
             if isinstance(resource, cdk.CfnResource):
                 resource.apply_removal_policy(removal_policy)
-        if deletion_protection:  # or a create that is rolled back fails at deleting it
+        if deletion_protection:  # the rollback of a failed create couldn't delete it
             self._user_pool.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         if reader_account:
             self._add_reader(reader_account)
 
     def _make_user_pool(self, *, deletion_protection: bool) -> cognito.UserPool:
-        # Nobody signs in. Should people be added one day, then these are where they begin.
+        # Nobody signs in. These are safe defaults in case people are added one day.
         user_pool = cognito.UserPool(
             self,
             "UserPool",
@@ -83,14 +83,14 @@ class Identity(Construct):
         )
         accept(
             user_pool,
-            "The plan Plus watches how people sign in. The pool has no people: it gives tokens to"
-            " programs, whose secrets Cognito makes.",
+            "The Plus plan protects how people sign in. This pool has no people: it issues tokens"
+            " to programs, whose secrets Cognito generates.",
             nag=["AwsSolutions-COG8"],
         )
         return user_pool
 
     def _add_domain(self) -> None:
-        """Give the token endpoint an address: one prefix, which nobody else in the region has."""
+        """Give the token endpoint a domain, whose prefix must be unique in the region."""
         prefix = f"users-{stack_uuid(self)}"
         self._user_pool.add_domain(
             "Domain", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix)
@@ -113,7 +113,7 @@ class Identity(Construct):
             for name in options.clients
         ]
         stack = cdk.Stack.of(self)
-        # Not the pool's attribute ProviderURL: the local cloud has none.
+        # The pool's attribute ProviderURL is missing in the local cloud.
         url = (
             f"https://cognito-idp.{stack.region}.{stack.url_suffix}/{self._user_pool.user_pool_id}"
         )
@@ -125,9 +125,9 @@ class Identity(Construct):
             self,
             "Reader",
             role_name=permissions.role_name(stack.stack_name),
-            description="Gets tokens of the API for the tests of its pipeline",
-            # Which of its roles may take it is that account's to say. A condition on their names
-            # would be a guess: CloudFormation makes them, and shortens the stack's in them.
+            description="Gets API tokens for the tests of the pipeline",
+            # That account decides which of its roles may assume this one. A condition on their
+            # names would be a guess: CloudFormation generates them, and shortens the stack's name.
             assumed_by=iam.AccountPrincipal(account),
         )
         for statement in permissions.to_get_a_token(
@@ -138,7 +138,7 @@ class Identity(Construct):
         accept_inline_policy(policy)
         accept(
             policy,
-            "It names the stack, whose API and pool have ids that nobody knows before.",
+            "The policy names the stack, whose API and pool have no known ids before deployment.",
             nag=["AwsSolutions-IAM5"],
         )
 

@@ -1,11 +1,11 @@
-"""What to permit somebody who is to get tokens of the stack's own pool with ./scripts/token."""
+"""The permissions that ./scripts/token needs to get tokens of the stack's own user pool."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
 
 def to_get_a_token(*, stack_name: str, region: str, account: str) -> list[iam.PolicyStatement]:
-    """Statements for the caller's role. The ids of the API and of the pool are not known yet."""
+    """Return statements for the caller's role. They cover any API and pool: the ids are unknown."""
 
     def permit(*actions: str, resource: str) -> iam.PolicyStatement:
         arn = f"arn:{cdk.Aws.PARTITION}:{resource}"

@@ -1,6 +1,6 @@
-"""Alarms: on what callers notice, and on its usual causes.
+"""Alarms on what callers notice, and on its usual causes.
 
-None notifies anybody by itself: notifications.py makes one message of those that belong together.
+They send no messages themselves: notifications.py combines them, so that a fault sends one message.
 """
 
 from collections.abc import Sequence
@@ -15,30 +15,35 @@ from backend.api.infrastructure import API
 from backend.database.infrastructure import Database
 from backend.findings import accept
 from backend.monitoring.indicators import Indicator
-from backend.monitoring.metrics import Concurrency, FunctionMetrics, TableMetrics
+from backend.monitoring.metrics import FunctionMetrics, TableMetrics, claimed_concurrency
 
 _PERIOD: Final = cdk.Duration.minutes(5)
 _MINUTE: Final = cdk.Duration.minutes(1)
-# One is enough where none is the rule.
+# For events that normally never happen.
 _ANY: Final = 1
-# A passing throttle is retried by the SDK and noticed by nobody.
+# Nobody notices a short throttle, because the client retries.
 _LASTING_PERIODS: Final = 3
 _CONCURRENCY_SHARE: Final = 0.8
 
 _REACHES: Final = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-# What is counted only when it happens, or per request, has no data where nothing happened.
+# Metrics of rare events, or of requests, have no data while nothing happens.
 _NOTHING_HAPPENED: Final = cloudwatch.TreatMissingData.NOT_BREACHING
 
 
 @dataclass(frozen=True, kw_only=True)
 class BurnRate:
-    """A rate at which an error budget is spent, and the windows in which it has to be seen.
+    """A rate of spending an error budget that raises an alarm if it is seen in two windows.
 
-    The long one says that it matters, the short one that it still goes on:
+    The long window shows that it matters, the short one that it still goes on:
     https://sre.google/workbook/alerting-on-slos/, "Multiwindow, Multi-Burn-Rate Alerts".
 
-    days: of so many long windows in a row; CloudWatch has no period of more than a day.
-    pages: whether somebody is woken.
+    Attributes:
+        rate: How many times faster than permitted.
+        long: The long window.
+        short: The short window.
+        pages: Whether the alarm pages somebody.
+        days: In how many long windows in a row the rate must be seen. CloudWatch has no period
+            longer than a day.
     """
 
     rate: float
@@ -49,7 +54,7 @@ class BurnRate:
 
 
 BURN_RATES: Final = (
-    # 2 % of 30 days' budget in an hour, 5 % in six, 10 % in a day, 10 % in three.
+    # These spend 2% of 30 days' budget in an hour, 5% in six, 10% in a day, and 10% in three.
     BurnRate(rate=14.4, long=cdk.Duration.hours(1), short=cdk.Duration.minutes(5), pages=True),
     BurnRate(rate=6, long=cdk.Duration.hours(6), short=cdk.Duration.minutes(30), pages=True),
     BurnRate(rate=3, long=cdk.Duration.days(1), short=cdk.Duration.hours(2), pages=False),
@@ -59,7 +64,14 @@ BURN_RATES: Final = (
 
 @dataclass
 class Groups:
-    """Rules of those alarms that make one message together; a rule may join two alarms."""
+    """The rules of the alarms that share a message. A rule may join two alarms.
+
+    Attributes:
+        noticed: What callers notice.
+        budget: Error budgets that are spent too fast, but not fast enough to page somebody.
+        function: What fails in the function.
+        table: What fails in the table.
+    """
 
     noticed: list[cloudwatch.IAlarmRule] = field(default_factory=list)
     budget: list[cloudwatch.IAlarmRule] = field(default_factory=list)
@@ -68,17 +80,22 @@ class Groups:
 
 
 class Alarms(Construct):
-    """Every metric alarm.
+    """All metric alarms.
 
-    indicators: of the objectives; none where nobody is promised anything.
-    runbook: the address of the page that has a section for each alarm.
-    concurrency_quota: of the account, for all functions in the region.
+    Args:
+        api: The API to watch.
+        database: The database to watch.
+        indicators: The objectives' indicators, if there are objectives.
+        runbook: The URL of the page that has a section for each alarm.
+        concurrency_quota: How many executions the account's functions may have at once in the
+            region.
 
-    `groups` has their rules. `regressions` are those that are red within minutes of a change that
-    harms callers: crashes, and what spends an error budget fastest, by its short window alone. The
-    long windows, and all that waits for several periods, see it too late; throttles and the
-    account's concurrency tell of the load. One failure can be enough here: where few requests meet
-    the change, there is nothing else to go by.
+    Attributes:
+        groups: The alarms' rules.
+        regressions: The alarms that are red within minutes of a change that harms callers: crashes,
+            and the short window of the highest burn rate. Alarms with long windows or several
+            periods are too late; throttles and concurrency depend on the load. One failure can be
+            enough, because few requests may reach the changed code.
     """
 
     def __init__(
@@ -109,13 +126,13 @@ class Alarms(Construct):
             name = f"{indicator.name}Burn{burn.rate:g}".replace(".", "_")
             anchor = f"{indicator.name.lower()}-burns"
             meaning = (
-                f"{indicator.name}: the error budget of 30 days is spent {burn.rate:g} times faster"
+                f"{indicator.name}: the 30-day error budget is spent {burn.rate:g} times faster"
                 " than permitted"
             )
             long = self._alarm(
                 f"{name}Long",
                 indicator.burn_rate(burn.long, needs_several=True),
-                f"{meaning}, over {burn.days * burn.long.to_hours():g} h.",
+                f"{meaning}, over the last {burn.days * burn.long.to_hours():g} h.",
                 anchor,
                 threshold=burn.rate,
                 periods=burn.days,
@@ -123,7 +140,7 @@ class Alarms(Construct):
             short = self._alarm(
                 f"{name}Short",
                 indicator.burn_rate(burn.short),
-                f"{meaning}, in the last {burn.short.to_minutes():g} min.",
+                f"{meaning}, over the last {burn.short.to_minutes():g} min.",
                 anchor,
                 threshold=burn.rate,
             )
@@ -136,10 +153,10 @@ class Alarms(Construct):
         dead = self._alarm(
             "DeadFunction",
             function.failed_without_invocation(_PERIOD),
-            "Requests fail, and the function isn't even invoked.",
+            "Requests fail, and the function isn't invoked.",
             "dead-function",
             threshold=_ANY,
-            periods=2,  # the two metrics don't arrive together
+            periods=2,  # one of the two metrics may arrive late
         )
         self.groups.noticed.append(_rule(dead))
 
@@ -155,13 +172,13 @@ class Alarms(Construct):
         throttles = self._alarm(
             "FunctionThrottles",
             function.throttles(_PERIOD),
-            "Lambda refused to invoke the function.",
+            "Lambda throttled invocations of the function.",
             "function-throttles",
             threshold=_ANY,
         )
         concurrency = self._alarm(
             "Concurrency",
-            Concurrency.claimed(_MINUTE),
+            claimed_concurrency(_MINUTE),
             f"All functions together use {_CONCURRENCY_SHARE:.0%} of the account's quota of"
             f" {concurrency_quota} concurrent executions.",
             "concurrency",
@@ -175,17 +192,25 @@ class Alarms(Construct):
             errors = self._alarm(
                 f"{operation}Errors",
                 table.system_errors(operation, _PERIOD),
-                f"DynamoDB fails at {operation}.",
+                f"DynamoDB returns server errors for {operation}.",
                 "table-errors",
                 threshold=_ANY,
                 periods=_LASTING_PERIODS,
             )
             self.groups.table.append(_rule(errors))
-        # Each read and write of a request counts, of whatever operation: ThrottledRequests has no
-        # more, and of a batch less.
+        # These metrics count each read and write of each operation. ThrottledRequests counts a
+        # batch once at most.
         for name, metric, meaning in (
-            ("ReadThrottles", table.read_throttles(_PERIOD), "DynamoDB throttles reads."),
-            ("WriteThrottles", table.write_throttles(_PERIOD), "DynamoDB throttles writes."),
+            (
+                "ReadThrottles",
+                table.read_throttles(_PERIOD),
+                "DynamoDB throttles reads of the table.",
+            ),
+            (
+                "WriteThrottles",
+                table.write_throttles(_PERIOD),
+                "DynamoDB throttles writes of the table.",
+            ),
             (
                 "IndexReadThrottles",
                 table.index_read_throttles(_PERIOD),
@@ -194,7 +219,7 @@ class Alarms(Construct):
             (
                 "IndexWriteThrottles",
                 table.index_write_throttles(_PERIOD),
-                "The index can't follow: DynamoDB throttles writes of the table for it.",
+                "DynamoDB throttles writes of the table because its index can't keep up.",
             ),
         ):
             alarm = self._alarm(
@@ -224,8 +249,8 @@ class Alarms(Construct):
         )
         accept(
             alarm,
-            "A composite alarm that watches this one notifies, so that one fault makes one message;"
-            " it has no insufficient data to tell of, because missing data is no alarm.",
+            "A composite alarm that includes this one sends the message, so that one fault sends"
+            " one. The alarm never lacks data, because missing data counts as OK.",
             nag=["NIST.800.53.R5-CloudWatchAlarmAction"],
         )
         return alarm

@@ -1,4 +1,4 @@
-"""A dashboard that reads from what callers have, at the top, down to the causes."""
+"""A dashboard: what callers notice is at the top, possible causes are below."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +10,7 @@ from constructs import Construct
 from backend.api.infrastructure import API
 from backend.database.infrastructure import Database
 from backend.monitoring.indicators import Indicator
-from backend.monitoring.metrics import Concurrency, FunctionMetrics, TableMetrics
+from backend.monitoring.metrics import FunctionMetrics, TableMetrics, claimed_concurrency
 from backend.monitoring.options import Objectives
 
 _PERIOD: Final = cdk.Duration.minutes(5)
@@ -23,10 +23,15 @@ _LOW: Final = 4
 
 
 class Dashboard(Construct):
-    """One dashboard.
+    """A dashboard.
 
-    indicators: of the objectives. objectives: drawn into the graphs. alarms: shown by their state.
-    runbook: the address of the operators' page.
+    Args:
+        api: The API to show.
+        database: The database to show.
+        indicators: The objectives' indicators.
+        objectives: The objectives to draw into the graphs.
+        alarms: The alarms whose states are shown.
+        runbook: The URL of the page that has a section for each alarm.
     """
 
     def __init__(
@@ -59,7 +64,7 @@ class Dashboard(Construct):
             )
         self._dashboard.add_widgets(
             cloudwatch.TextWidget(
-                markdown=f"What each alarm means, and what to do first: [operations]({runbook})",
+                markdown=f"What each alarm means and what to do: [operations]({runbook})",
                 width=_WIDTH,
                 height=1,
             )
@@ -71,7 +76,7 @@ class Dashboard(Construct):
                 cloudwatch.SingleValueWidget(
                     title=f"{indicator.name}: the last 30 days",
                     metrics=[indicator.good_percent(_DAY), indicator.budget_left_percent(_DAY)],
-                    # One value of all the 30 days, whatever the dashboard's time range.
+                    # One value for the 30 days, whatever the dashboard's time range.
                     set_period_to_time_range=True,
                     start=_OBJECTIVES_START,
                     width=_WIDTH // 4,
@@ -127,7 +132,7 @@ class Dashboard(Construct):
                 "Function: errors and throttles",
                 [function.errors(_PERIOD), function.throttles(_PERIOD)],
             ),
-            self._graph("Account: concurrency in use", [Concurrency.claimed(_PERIOD)]),
+            self._graph("Account: concurrency in use", [claimed_concurrency(_PERIOD)]),
         )
 
     def _add_table(self, table: TableMetrics) -> None:

@@ -1,4 +1,4 @@
-"""Service level indicators: how much of an error budget is spent, and how fast."""
+"""Service level indicators: how much of an error budget is left, and how fast it is spent."""
 
 from typing import Final
 
@@ -8,18 +8,22 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from backend.api.infrastructure import API
 from backend.monitoring.options import Objectives
 
-# Fewer bad requests than this wake nobody: at low traffic one would be a large share.
+# Fewer bad requests than this page nobody: at low traffic, one is already a large share.
 _FEWEST_BAD_REQUESTS: Final = 3
 
 
 class Indicator:
-    """A share of bad requests, held against the share that an objective permits.
+    """The share of bad requests, compared with the share that an objective permits.
 
-    Both ways to count them use what HTTP APIs report; their metrics have other names than those
-    of REST APIs: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    The metrics are those of HTTP APIs, whose names differ from those of REST APIs:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 
-    name: of the objective, one word.
-    bad, bad_percent: expressions for the bad requests' number, and for their share.
+    Args:
+        name: The objective's name, one word.
+        api: The API whose requests count.
+        bad: A metric expression for the number of bad requests.
+        bad_percent: A metric expression for their share.
+        target_percent: The share of good requests that the objective promises.
     """
 
     def __init__(
@@ -35,9 +39,13 @@ class Indicator:
     def burn_rate(
         self, window: cdk.Duration, *, needs_several: bool = False
     ) -> cloudwatch.MathExpression:
-        """How many times faster than permitted the error budget is spent; 1 lasts 30 days.
+        """Return how many times faster than permitted the error budget is spent.
 
-        needs_several: 0 where there are too few bad requests to tell.
+        At 1, it lasts 30 days.
+
+        Args:
+            window: The time over which requests are counted.
+            needs_several: Whether the rate is 0 if there are too few bad requests to tell.
         """
         rate = f"{self._bad_percent} / {self._budget_percent:g}"
         if needs_several:
@@ -45,7 +53,7 @@ class Indicator:
         return self._expression(rate, window, label=f"{self.name}: burn rate")
 
     def good_percent(self, window: cdk.Duration) -> cloudwatch.MathExpression:
-        """What the objective is about."""
+        """Return the share of good requests, which the objective is about."""
         return self._expression(
             f"100 - {self._bad_percent}",
             window,
@@ -53,7 +61,7 @@ class Indicator:
         )
 
     def budget_left_percent(self, window: cdk.Duration) -> cloudwatch.MathExpression:
-        """Below 0, the objective is missed."""
+        """Return the share of the error budget that is left. Below 0, the objective is missed."""
         return self._expression(
             f"100 - 100 * {self._bad_percent} / {self._budget_percent:g}",
             window,
@@ -64,7 +72,7 @@ class Indicator:
         self, expression: str, window: cdk.Duration, *, label: str
     ) -> cloudwatch.MathExpression:
         metrics = {"requests": self._api.http_api.metric_count(statistic="sum"), **self._counted()}
-        # An alarm is billed by its metrics.
+        # An alarm is billed for each of its metrics.
         used = {name: metric for name, metric in metrics.items() if name in expression}
         return cloudwatch.MathExpression(
             expression=expression, using_metrics=used, period=window, label=label
@@ -75,7 +83,7 @@ class Indicator:
 
 
 class Availability(Indicator):
-    """Bad is what was answered by a 5xx, whoever answered: the function or the gateway."""
+    """Counts as bad each 5xx response, of the function or of the gateway."""
 
     def __init__(self, *, api: API, objectives: Objectives) -> None:
         super().__init__(
@@ -91,7 +99,7 @@ class Availability(Indicator):
 
 
 class Latency(Indicator):
-    """Bad is what took longer than the objective says, cold starts included."""
+    """Counts as bad each request that took longer than the objective says, with its cold start."""
 
     def __init__(self, *, api: API, objectives: Objectives) -> None:
         super().__init__(
@@ -104,6 +112,6 @@ class Latency(Indicator):
         self._milliseconds = objectives.fast_milliseconds
 
     def _counted(self) -> dict[str, cloudwatch.IMetric]:
-        # The percentage of the values up to the given one: a true share, no percentile.
+        # A percentile rank: the percentage of requests that took at most this long.
         statistic = cloudwatch.Stats.percentile_rank(self._milliseconds)
         return {"fast": self._api.http_api.metric_latency(statistic=statistic)}

@@ -1,4 +1,4 @@
-"""What an operator watches, and is woken by. Nothing else knows that it exists."""
+"""The dashboard, the alarms and their messages."""
 
 from collections.abc import Sequence
 
@@ -15,19 +15,20 @@ from backend.monitoring.options import MonitoringOptions
 
 
 class Monitoring(Construct):
-    """A dashboard, alarms on what a caller would notice and on its usual causes, and messages.
-
-    `regressions` are the alarms that are red within minutes of a change that harms callers.
+    """A dashboard, alarms on what callers notice and on its usual causes, and messages.
 
     Args:
-        options: what the environment chooses.
-        api: the API to watch.
-        database: the database to watch.
-        has_rollout: whether a rollout checks the alarms. Without it and without operators there are
-            no alarms: each costs something, and nobody would see it.
+        options: What the environment chooses.
+        api: The API to watch.
+        database: The database to watch.
+        has_rollout: Whether a rollout checks the alarms. Without a rollout and operators there are
+            no alarms: each costs money, and nobody would see it.
+
+    Attributes:
+        regressions: The alarms that are red within minutes of a change that harms callers.
 
     Raises:
-        ValueError: there are operators, but no objectives.
+        ValueError: There are operators, but no objectives.
     """
 
     def __init__(

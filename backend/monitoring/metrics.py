@@ -1,6 +1,4 @@
-"""The metrics of the function and of the table that alarms and dashboard share."""
-
-from typing import Final
+"""The metrics of the function and the table that the alarms and the dashboard share."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -9,35 +7,32 @@ from aws_cdk import aws_lambda as lambda_
 from backend.api.infrastructure import API
 from backend.database.infrastructure import Database
 
-# What the function calls: backend/api/runtime/table.py.
-OPERATIONS: Final = ("BatchGetItem", "GetItem", "Query", "TransactWriteItems")
-
 
 class FunctionMetrics:
-    """Of the alias, which is what the gateway invokes."""
+    """Metrics of the alias, which the gateway invokes."""
 
     def __init__(self, api: API) -> None:
         self._api = api
 
     def errors(self, period: cdk.Duration) -> cloudwatch.Metric:
-        """Exceptions that left the handler, and timeouts."""
+        """Count exceptions that leave the handler, and timeouts."""
         return self._api.alias.metric_errors(period=period)
 
     def throttles(self, period: cdk.Duration) -> cloudwatch.Metric:
-        """Invocations that Lambda refused."""
+        """Count invocations that Lambda throttles."""
         return self._api.alias.metric_throttles(period=period)
 
     def duration(self, period: cdk.Duration, statistic: str) -> cloudwatch.Metric:
-        """In milliseconds."""
+        """Return how long invocations take, in milliseconds."""
         return self._api.alias.metric_duration(period=period, statistic=statistic)
 
     def failed_without_invocation(self, period: cdk.Duration) -> cloudwatch.MathExpression:
-        """Failed requests while there was no invocation at all.
+        """Count failed requests (5xx) while there are no invocations at all.
 
-        What the gateway refuses (4xx) is no sign: it never reaches the function.
+        Requests that the gateway refuses (4xx) never reach the function, so they don't count.
         """
         return cloudwatch.MathExpression(
-            # An alias that nobody invokes has no data; TIME_SERIES makes a 0 of that.
+            # An alias that nobody invokes has no data, which TIME_SERIES turns into 0.
             expression="IF(SUM([invocations, TIME_SERIES(0)]) == 0, failed, 0)",
             using_metrics={
                 "invocations": self._api.alias.metric_invocations(),
@@ -48,80 +43,78 @@ class FunctionMetrics:
         )
 
 
-class Concurrency:
-    """Of all functions in the account and region: they share one quota."""
+def claimed_concurrency(period: cdk.Duration) -> cloudwatch.Metric:
+    """Return the most concurrent executions in use or reserved, to compare with the quota.
 
-    @staticmethod
-    def claimed(period: cdk.Duration) -> cloudwatch.Metric:
-        """In use or reserved; the one to compare with the quota, by its maximum.
-
-        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.html
-        """
-        return lambda_.Function.metric_all(
-            "ClaimedAccountConcurrency", period=period, statistic="max"
-        )
+    They are those of all functions in the account and region, which share the quota.
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.html
+    """
+    return lambda_.Function.metric_all("ClaimedAccountConcurrency", period=period, statistic="max")
 
 
 class TableMetrics:
-    """The table's metrics of each operation by itself.
+    """Metrics of the table, separately for each operation where DynamoDB has them.
 
-    The sum of several, which the L2's *_for_operations() return (`a + b`), has no value where one
-    operation has none, and DynamoDB reports throttles only where there are any.
+    The L2's *_for_operations() return a sum (`a + b`) that has no value if one operation has none,
+    and DynamoDB reports throttles only if there are any.
+
+    Attributes:
+        operations: The operations that backend/users/dynamodb/table.py calls.
     """
 
-    operations = OPERATIONS
+    operations = ("BatchGetItem", "GetItem", "Query", "TransactWriteItems")
 
     def __init__(self, database: Database) -> None:
         self._table = database.table
         self._index_name = database.status_index_name
 
     def throttles(self, operation: str, period: cdk.Duration) -> cloudwatch.Metric:
-        """Requests that were throttled, at least in part; a batch, as a whole."""
+        """Count requests that are throttled, even partly. A batch counts only if all of it is."""
         return self._counted("ThrottledRequests", period, Operation=operation)
 
     def system_errors(self, operation: str, period: cdk.Duration) -> cloudwatch.Metric:
-        """Requests that DynamoDB answered with 500."""
+        """Count requests for which DynamoDB returns 500."""
         return self._counted("SystemErrors", period, Operation=operation)
 
     def latency(self, operation: str, period: cdk.Duration) -> cloudwatch.Metric:
-        """Average latency of successful requests in milliseconds, excluding the network."""
+        """Return the average latency of successful requests in ms, excluding the network."""
         return self._table.metric_successful_request_latency(
             dimensions_map=self._dimensions(Operation=operation), period=period
         )
 
     def read_throttles(self, period: cdk.Duration) -> cloudwatch.Metric:
-        """Reads that were throttled, each of a batch for itself."""
+        """Count throttled reads, each of a batch by itself."""
         return self._counted("ReadThrottleEvents", period)
 
     def write_throttles(self, period: cdk.Duration) -> cloudwatch.Metric:
-        """Writes that were throttled, each of a transaction for itself."""
+        """Count throttled writes, each of a transaction by itself."""
         return self._counted("WriteThrottleEvents", period)
 
     def index_read_throttles(self, period: cdk.Duration) -> cloudwatch.Metric:
-        """Reads of the index that were throttled."""
+        """Count throttled reads of the index."""
         return self._counted(
             "ReadThrottleEvents", period, GlobalSecondaryIndexName=self._index_name
         )
 
     def index_write_throttles(self, period: cdk.Duration) -> cloudwatch.Metric:
-        """Writes of the table that the index can't take."""
+        """Count writes of the table that are throttled because the index can't keep up."""
         return self._counted(
             "WriteThrottleEvents", period, GlobalSecondaryIndexName=self._index_name
         )
 
     def consumed_reads(self, period: cdk.Duration) -> cloudwatch.Metric:
-        """Read units in a period."""
+        """Return the read units that were consumed in a period."""
         return self._table.metric_consumed_read_capacity_units(period=period)
 
     def consumed_writes(self, period: cdk.Duration) -> cloudwatch.Metric:
-        """Write units in a period."""
+        """Return the write units that were consumed in a period."""
         return self._table.metric_consumed_write_capacity_units(period=period)
 
-    def _counted(self, name: str, period: cdk.Duration, **further: str) -> cloudwatch.Metric:
-        # No table that was made elsewhere has an L2 method for these.
+    def _counted(self, name: str, period: cdk.Duration, **dimensions: str) -> cloudwatch.Metric:
+        # An adopted table has no L2 methods for these metrics.
         return self._table.metric(
-            name, dimensions_map=self._dimensions(**further), period=period, statistic="sum"
+            name, dimensions_map=self._dimensions(**dimensions), period=period, statistic="sum"
         )
 
-    def _dimensions(self, **further: str) -> dict[str, str]:
-        return {"TableName": self._table.table_name, **further}
+    def _dimensions(self, **dimensions: str) -> dict[str, str]:
+        return {"TableName": self._table.table_name, **dimensions}

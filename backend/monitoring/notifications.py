@@ -1,4 +1,4 @@
-"""One message for one fault: composite alarms, and where their messages go."""
+"""Composite alarms, which send one message for a fault, and the topics that receive it."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -16,16 +16,20 @@ from backend.findings import accept
 from backend.monitoring.alarms import Groups
 from backend.monitoring.options import Operators
 
-# A cause is seen some minutes before callers' failures have become a page.
+# A cause turns red some minutes before the page about what callers notice.
 _WAIT_FOR_A_PAGE: Final = cdk.Duration.minutes(15)
 
 
 class Notifications(Construct):
-    """Composite alarms: one that pages, and one for each ticket, silent while the first is red.
+    """Composite alarms: one pages; three make tickets, and are silent while the first is red.
 
-    groups: of the alarms that belong together.
-    operators: whose addresses get the messages.
-    runbook: the address of the page that has a section for each alarm.
+    Args:
+        groups: The alarms that share a message.
+        operators: The addresses that get the messages.
+        runbook: The URL of the page that has a section for each alarm.
+
+    Attributes:
+        composites: The composite alarms.
     """
 
     def __init__(
@@ -43,13 +47,13 @@ class Notifications(Construct):
             "cloudwatch.amazonaws.com",
             conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
         )
-        # SNS's own key can't be used: its policy doesn't let CloudWatch encrypt.
+        # The policy of SNS's own key doesn't let CloudWatch encrypt.
         self._key = kms.Key(
             self,
             "Key",
-            description="Encrypts messages of alarms",
+            description="Encrypts the messages of alarms",
             enable_key_rotation=True,
-            removal_policy=cdk.RemovalPolicy.DESTROY,  # no message outlives its delivery
+            removal_policy=cdk.RemovalPolicy.DESTROY,  # messages are delivered at once
         )
         self._key.grant_encrypt_decrypt(self._cloudwatch)
         pages = self._topic("Pages", operators.pages)
@@ -58,7 +62,7 @@ class Notifications(Construct):
             "UsersNotice",
             groups.noticed,
             pages,
-            "Callers notice: too many requests fail or are slow.",
+            "Too many requests fail or are slow: callers notice.",
             "users-notice",
         )
         self.composites = [
@@ -69,7 +73,7 @@ class Notifications(Construct):
                     (
                         "BudgetBurns",
                         groups.budget,
-                        "At this rate an objective will be missed.",
+                        "At this rate, an objective will be missed.",
                         "budget-burns",
                     ),
                     (
@@ -78,14 +82,19 @@ class Notifications(Construct):
                         "The function fails, or can't be invoked.",
                         "function-suffers",
                     ),
-                    ("TableSuffers", groups.table, "DynamoDB fails or throttles.", "table-suffers"),
+                    (
+                        "TableSuffers",
+                        groups.table,
+                        "DynamoDB fails or throttles requests.",
+                        "table-suffers",
+                    ),
                 )
             ),
         ]
 
     def _topic(self, construct_id: str, addresses: Sequence[str]) -> sns.Topic:
         topic = sns.Topic(self, construct_id, master_key=self._key, enforce_ssl=True)
-        # With a policy of its own, a topic has lost the one that lets its account publish.
+        # enforce_ssl replaces the default policy, which lets the account publish.
         topic.grant_publish(self._cloudwatch)
         for address in addresses:
             subscription = topic.add_subscription(
@@ -95,8 +104,8 @@ class Notifications(Construct):
             )
             accept(
                 subscription,
-                "The alarm stays red whether or not its message arrives, and is on the dashboard."
-                " Nobody reads messages later from a queue of those that did not.",
+                "The alarm stays red on the dashboard whether or not its message arrives. Nobody"
+                " would later read a queue of the messages that did not.",
                 nag=["Serverless-SNSRedrivePolicy"],
             )
         if not addresses:
@@ -119,7 +128,7 @@ class Notifications(Construct):
         composite = cloudwatch.CompositeAlarm(
             self,
             construct_id,
-            # The CDK's own name would be another one where the pipeline deploys the same stack.
+            # The name that the CDK generates would differ when the pipeline deploys the stack.
             composite_alarm_name=f"{cdk.Stack.of(self).stack_name}-{construct_id}",
             alarm_rule=cloudwatch.AlarmRule.any_of(*rules),
             alarm_description=f"{meaning} What to do: {self._runbook}#{anchor}",

@@ -1,4 +1,4 @@
-"""What an environment promises its callers, and whom alarms reach."""
+"""What an environment promises its callers, and whom its alarms notify."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ class Objectives:
     """Service level objectives, each over the last 30 days.
 
     Attributes:
-        available_percent: of the requests, whose response is no 5xx.
-        fast_percent: of the requests, whose response takes at most `fast_milliseconds`.
-        fast_milliseconds: as the gateway measures it.
+        available_percent: The share of requests whose response is no 5xx.
+        fast_percent: The share of requests that take at most `fast_milliseconds`.
+        fast_milliseconds: A request's time, as the gateway measures it.
     """
 
     available_percent: float
@@ -20,11 +20,11 @@ class Objectives:
 
 @dataclass(frozen=True, kw_only=True)
 class Operators:
-    """Whom alarms reach: email addresses, or https:// URLs that accept SNS notifications.
+    """Whom alarms notify: email addresses, or https:// URLs that accept SNS notifications.
 
     Attributes:
-        pages: for what can't wait; nobody is woken for anything else.
-        tickets: for what somebody has to look at on a working day.
+        pages: For what can't wait.
+        tickets: For what can wait for a working day.
     """
 
     pages: tuple[str, ...]
@@ -36,12 +36,12 @@ class MonitoringOptions:
     """Options of the dashboard and the alarms.
 
     Attributes:
-        objectives: what callers are promised; None promises nothing, and no alarm watches it.
-        operators: whom alarms reach, which needs objectives. None makes alarms only if the
+        objectives: What callers are promised. None makes no alarms about it.
+        operators: Whom alarms notify. They need objectives. None makes alarms only if the
             environment has a rollout, which checks them.
-        runbook: the URL of the page that has a section for each alarm.
-        concurrency_quota: how many executions all functions of the account and region together may
-            have at once. AWS's default is 1,000; a new account may have less.
+        runbook: The URL of the page that has a section for each alarm.
+        concurrency_quota: How many executions the account's functions may have at once in the
+            region. AWS's default is 1,000; a new account may have less.
     """
 
     objectives: Objectives | None = None

@@ -1,4 +1,4 @@
-"""Why the scanners' findings about the rollout are accepted."""
+"""Accepts scanners' findings about the rollout."""
 
 from typing import Final
 
@@ -13,26 +13,26 @@ _POLICY: Final = "service-role/AWSCodeDeployRoleForLambdaLimited"
 
 
 def accept_findings(hook: Function, group: codedeploy.LambdaDeploymentGroup) -> None:
-    """Call it once the roles have their permissions."""
+    """Accept the findings. Call it once the roles have their permissions."""
     accept_synchronous_calls(
         hook, "CodeDeploy waits for the hook's report, and fails the deployment if none comes."
     )
     accept(
         hook.policy,
-        "All versions of one function, since IAM may learn of a permission for a new one later than"
-        " the hook needs it.",
+        "The hook may call all versions of one function, because a permission for the new version"
+        " alone might take effect after the hook needs it.",
         nag=["AwsSolutions-IAM5"],
     )
     policy = group.role.node.find_child("DefaultPolicy")
     accept_inline_policy(policy)
     accept(
         policy,
-        "All versions of one function, the hook, which has none: the CDK writes it so.",
+        "The CDK writes this policy. It permits all versions of the hook, which has none.",
         nag=["AwsSolutions-IAM5"],
     )
     accept(
         group.role,
-        "Only CodeDeploy assumes the role. AWS keeps this policy in step with what shifting an"
-        " alias needs; with a copy that lags behind, deployments would stop half-way.",
+        "Only CodeDeploy assumes the role. AWS updates this policy when shifting an alias needs"
+        " other permissions; with an outdated copy, deployments would stop half-way.",
         nag=[f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{_POLICY}]"],
     )

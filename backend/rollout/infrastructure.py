@@ -1,4 +1,4 @@
-"""New code gets its traffic little by little, and loses it when alarms say so."""
+"""A gradual deployment: new code gets its traffic in steps, and loses it if an alarm is red."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,27 +17,27 @@ from backend.rollout.findings import accept_findings
 from backend.rollout.options import RolloutOptions
 from backend.rollout.slowness import slow_version_alarm
 
-# A ceiling: each of its calls may take as long as the client waits (runtime/hook.py), and there is
-# time left to clean up and to report. A hook that works takes seconds.
+# A ceiling: enough for the hook to wait as long as its client does at each call (runtime/hook.py),
+# clean up and report. Normally it takes seconds.
 _TIMEOUT: Final = cdk.Duration.minutes(8)
-# The SDK that Lambda brings takes most of it.
+# Lambda's SDK takes most of it.
 _MEMORY_MB: Final = 256
 
 
 class Rollout(Construct):
-    """Has CodeDeploy shift the API's alias to new code, if a hook that tries that code lets it.
+    """Has CodeDeploy shift the API's alias to new code, once a hook has tested that code.
 
     Args:
-        options: how traffic shifts.
-        api: whose alias it shifts.
-        alarms: any of them, red, takes all traffic back; and so does one on the new version's
-            slowness. CodeDeploy knows metric alarms only, ten of them at most.
-        objectives: what callers are promised.
-        runbook: the page that alarms lead to.
-        functions: what the hook shares with the other functions.
+        options: How traffic shifts.
+        api: The API whose alias shifts.
+        alarms: The alarms that roll the deployment back; an alarm on the new version's slowness is
+            added to them. CodeDeploy takes at most ten alarms, which must be metric alarms.
+        objectives: What callers are promised.
+        runbook: The URL of the page that has a section for each alarm.
+        functions: What the hook shares with the other functions.
 
     Raises:
-        ValueError: there are no objectives.
+        ValueError: There are no objectives.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Rollout(Construct):
             ),
             pre_hook=hook,
         )
-        # All of it: the permission to invoke the hook, too, which nothing else waits for.
+        # All of the group, because nothing else waits for the permission to invoke the hook.
         api.alias.node.add_dependency(group)
         accept_findings(hook, group)
 
@@ -85,15 +85,15 @@ class Rollout(Construct):
             description="Tries new code before it gets traffic",
             environment={
                 "NEW_VERSION": api.function.current_version.function_arn,
-                # Not the alias's own ARN: the alias waits for the hook.
+                # Not the alias's own ARN, because the alias waits for the hook.
                 "LIVE_ALIAS": f"{api.function.function_arn}:{api.alias.alias_name}",
             },
             memory_mb=_MEMORY_MB,
             timeout=_TIMEOUT,
             role_id="HookRole",
         )
-        # Not the new version alone: it is made seconds before it is called, and a permission may
-        # take longer than that to be known everywhere. This one is the same for all versions.
+        # For all versions: a permission for the new one alone, which is made seconds before it is
+        # called, might take effect too late.
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
         iam.Grant.add_to_principal(
             grantee=hook,

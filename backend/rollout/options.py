@@ -13,9 +13,9 @@ class RolloutOptions:
     Attributes:
         routing: "canary" shifts `percent` first and the rest after `minutes`; "linear" shifts
             `percent` more every `minutes`.
-        percent: of the traffic, 1 to 99.
-        minutes: 1 to 2880. The alarms look back 5 minutes: a shorter canary can be over before
-            they are red.
+        percent: The share of traffic, 1 to 99.
+        minutes: The time between shifts, 1 to 2880. The alarms look back 5 minutes: a shorter
+            canary can be over before they are red.
     """
 
     routing: Literal["canary", "linear"] = "canary"
@@ -23,7 +23,7 @@ class RolloutOptions:
     minutes: int
 
     def __post_init__(self) -> None:
-        """Refuse what CodeDeploy would refuse only when it deploys."""
+        """Refuse what CodeDeploy would refuse only during a deployment."""
         if not (1 <= self.percent <= 99 and 1 <= self.minutes <= _LONGEST_MINUTES):  # noqa: PLR2004
             raise ValueError(
                 f"A rollout takes 1 to 99 percent, and 1 to {_LONGEST_MINUTES} minutes; not"

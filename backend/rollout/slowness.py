@@ -1,4 +1,4 @@
-"""An alarm on the new version alone: with a tenth of the traffic, it barely slows the whole."""
+"""An alarm on the new version alone, whose share of the traffic barely changes the total."""
 
 from typing import Final
 
@@ -11,18 +11,18 @@ from backend.findings import accept
 from backend.monitoring.options import Objectives
 
 _PERIOD: Final = cdk.Duration.minutes(5)
-# How many times the permitted share of slow calls is too much: as for what pages first.
+# Too many times the permitted share of slow invocations: the highest burn rate (alarms.py).
 _RATE: Final = 14.4
-# Fewer slow calls tell nothing.
+# Fewer slow invocations prove nothing.
 _FEWEST: Final = 3
 
 
 def slow_version_alarm(
     scope: Construct, *, alias: lambda_.Alias, objectives: Objectives, runbook: str
 ) -> cloudwatch.Alarm:
-    """Return an alarm on the share of the new version's calls that take longer than is promised.
+    """Make an alarm on the share of the new version's invocations that take too long.
 
-    It has data while the alias leads to two versions; the start of a version is in no duration.
+    It has data while the alias points to two versions. Durations don't include cold starts.
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     """
     function_name = alias.lambda_.function_name
@@ -42,11 +42,11 @@ def slow_version_alarm(
                 "fast": alias.metric_duration(dimensions_map=dimensions, statistic=fast),
             },
             period=_PERIOD,
-            label="Slow calls of the new version (%)",
+            label="Slow invocations of the new version (%)",
         ),
         alarm_description=(
-            f"Too many calls of the new version take longer than {objectives.fast_milliseconds} ms."
-            f" What to do: {runbook}#new-version-slow"
+            "Too many invocations of the new version take longer than"
+            f" {objectives.fast_milliseconds} ms. What to do: {runbook}#new-version-slow"
         ),
         threshold=round(_RATE * (100 - objectives.fast_percent), 6),
         evaluation_periods=1,
@@ -55,8 +55,8 @@ def slow_version_alarm(
     )
     accept(
         alarm,
-        "CodeDeploy looks at it, takes the deployment back, and that is what somebody hears of;"
-        " it has no insufficient data to tell of, because missing data is no alarm.",
+        "CodeDeploy watches the alarm and rolls the deployment back, which shows as a failed"
+        " deployment. The alarm never lacks data, because missing data counts as OK.",
         nag=["NIST.800.53.R5-CloudWatchAlarmAction"],
     )
     return alarm

@@ -1,4 +1,4 @@
-"""This checkout's code and released code, on a table of AWS's own DynamoDB engine."""
+"""Runs this checkout's code and released code on a table of AWS's own DynamoDB engine."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from tooling.install import ROOT
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-# Of the one table that there is at a time: a function is told its name when it starts.
+# There is one table at a time, because a function learns its name when it starts.
 TABLE_NAME: Final = "users"
 
 
@@ -30,27 +30,27 @@ def client(dynamodb_local: str) -> "Iterator[DynamoDBClient]":
 
 @pytest.fixture(scope="session")
 def run(dynamodb_local: str) -> Iterator[Callable[[Path], Function]]:
-    """The function with the code in a folder or an archive, started once for all tests."""
+    """Yield what starts the function with the code in a folder or archive, once for all tests."""
     with contextlib.ExitStack() as stack:
         yield cache(lambda code: stack.enter_context(started(code, dynamodb_local, TABLE_NAME)))
 
 
 @pytest.fixture(scope="session")
 def present(run: Callable[[Path], Function]) -> Function:
-    """The function with this checkout's code."""
+    """Start the function with this checkout's code."""
     return run(ROOT)
 
 
 @pytest.fixture(scope="session")
 def written_now(present: Function, client: "DynamoDBClient") -> Written:
-    """What this checkout's code writes."""
+    """Return what this checkout's code writes."""
     with _table(client):
         return write(present, client, TABLE_NAME)
 
 
 @pytest.fixture
 def table(client: "DynamoDBClient", written_now: Written) -> Iterator[str]:
-    """Make an empty table, after written_now, which makes and deletes one itself."""
+    """Create an empty table, after written_now, which creates and deletes one itself."""
     with _table(client):
         yield TABLE_NAME
 
@@ -64,7 +64,7 @@ def meeting(
     client: "DynamoDBClient",
     table: str,
 ) -> Meeting:
-    """One for each case, on a table of its own."""
+    """Return the meeting of each case in turn, on a table of its own."""
     case: Case = request.param
     released = case.release.written()
     old = run(case.release.code) if case.release.code.exists() else present

@@ -1,4 +1,4 @@
-"""The function as it is deployed, this checkout's or a released one, in a process of its own."""
+"""Runs the deployed function, with this checkout's code or released code, in its own process."""
 
 import contextlib
 import json
@@ -17,18 +17,23 @@ CALLER: Final = "3f1c9a57-caller"
 
 _SERVE: Final = Path(__file__).with_name("serve.py")
 _SETTINGS: Final = {
-    # As the stack sets them, for every code: those that later code needs are added, and those that
-    # it needs no more stay while released code does.
+    # What the stack sets. Settings that only released code needs stay as long as it does.
     "METRICS_NAMESPACE": "test",
     "LOG_LEVEL": "WARNING",
     "DEBUG_SHARE": "0",
-    # Not what was counted, but what went wrong.
+    # Metrics would hide errors in the output.
     "POWERTOOLS_METRICS_DISABLED": "true",
 }
 
 
-class Answer(NamedTuple):
-    """headers: with lower-case names; body: decoded, None where there is none."""
+class Response(NamedTuple):
+    """The function's response.
+
+    Attributes:
+        status: The status code.
+        headers: The headers, with lower-case names.
+        body: The parsed body; None if it is empty.
+    """
 
     status: int
     headers: dict[str, str]
@@ -38,10 +43,10 @@ class Answer(NamedTuple):
 class Function:
     """Takes requests as API Gateway does, from one caller whose token allows everything."""
 
-    def __init__(self, code: Path, requests: IO[str], answers: IO[str]) -> None:
+    def __init__(self, code: Path, requests: IO[str], responses: IO[str]) -> None:
         self._code = code
         self._requests = requests
-        self._answers = answers
+        self._responses = responses
 
     def __call__(
         self,
@@ -51,28 +56,39 @@ class Function:
         headers: dict[str, str] | None = None,
         *,
         query: str = "",
-    ) -> Answer:
-        """headers: with lower-case names. Raises RuntimeError when the code has ended."""
+    ) -> Response:
+        """Send a request, and return its response.
+
+        Args:
+            method: The method.
+            path: The path.
+            body: The JSON body; None for no body.
+            headers: The headers, with lower-case names.
+            query: The query string.
+
+        Raises:
+            RuntimeError: The process has ended.
+        """
         request = event(method, path, body, query=query, headers=headers)
         request["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": CALLER}}}
         try:
             self._requests.write(json.dumps(request) + "\n")
             self._requests.flush()
         except BrokenPipeError:
-            pass  # it has ended: there is no answer either
-        line = self._answers.readline()
+            pass  # the process has ended, so readline() returns nothing
+        line = self._responses.readline()
         if not line:
             raise RuntimeError(f"The code in {self._code} has ended; its error is above.")
-        answer = json.loads(line)
-        content = answer.get("body")
-        fields = {name.lower(): value for name, value in answer["headers"].items()}
-        return Answer(answer["statusCode"], fields, json.loads(content) if content else None)
+        response = json.loads(line)
+        content = response.get("body")
+        fields = {name.lower(): value for name, value in response["headers"].items()}
+        return Response(response["statusCode"], fields, json.loads(content) if content else None)
 
 
 @contextlib.contextmanager
 def started(code: Path, endpoint: str, table_name: str) -> Iterator[Function]:
-    """The function with this code (a folder or an archive), on a table of a DynamoDB endpoint."""
-    # Nothing of the machine's: no profile, no credentials, no proxy.
+    """Start the function with the code in a folder or archive, on a table of an endpoint."""
+    # Nothing from this machine: no profile, credentials or proxy.
     environ = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_CONFIG_FILE": os.devnull,

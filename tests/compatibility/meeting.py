@@ -1,16 +1,22 @@
-"""A code meets what another one wrote."""
+"""One version of the code reads what another one wrote."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from tests.compatibility.function import Answer, Document, Function
+from tests.compatibility.function import Document, Function, Response
 from tests.compatibility.releases import Release, all_releases
 from tests.compatibility.written import Item, Known, Remembered, Written, known
 
 
 class Case(NamedTuple):
-    """reads: whose code reads; wrote: what wrote the items."""
+    """Which code reads the items, and which wrote them.
+
+    Attributes:
+        release: The release that is tested.
+        reads: The code that reads: "now" or a release.
+        wrote: The code that wrote: "now", a release or "a later release".
+    """
 
     release: Release
     reads: str
@@ -21,7 +27,7 @@ class Case(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    """Both directions for each release, and what is yet to come."""
+    """Yield both directions for each release, and a later release's items."""
     for release in all_releases():
         yield Case(release, "now", str(release))
         if release.code.exists():
@@ -30,10 +36,13 @@ def cases() -> Iterator[Case]:
 
 
 class Meeting(NamedTuple):
-    """A table with items that another code wrote.
+    """A table with items that another version of the code wrote.
 
-    reader: the code that meets them; other: that which then meets what the reader wrote;
-    written: the items, and what is known of them; released: what the older of the codes wrote.
+    Attributes:
+        reader: The code that reads the items.
+        other: The code that then reads what the reader wrote.
+        written: The items, and what the other code returned for them.
+        released: What the older code wrote.
     """
 
     reader: Function
@@ -42,7 +51,7 @@ class Meeting(NamedTuple):
     released: Written
 
     def seen(self, user: Known) -> Known:
-        """What both codes know of a user."""
+        """Return the members of a user that both versions know."""
         return user.only(self.released.members)
 
     @property
@@ -52,18 +61,18 @@ class Meeting(NamedTuple):
 
     @property
     def emails(self) -> dict[str, Known]:
-        """Who has which email."""
+        """Users by their email."""
         return {user.document["email"]: user for user in self.users if "email" in user.document}
 
     @property
     def remembered(self) -> list[Remembered]:
-        """The creates that both codes can be asked for again."""
+        """The creates that can be repeated with both versions."""
         return [r for r in self.written.remembered if r.body.keys() <= self.released.members]
 
-    def changed(self, answer: Answer, before: Known, **members: object) -> None:
-        """Fails unless the user was changed to have these members, and both codes say so."""
-        assert answer.status == 200
-        after = self.seen(known(answer))
+    def changed(self, response: Response, before: Known, **members: object) -> None:
+        """Fail unless a user got these members, in the response and for both versions."""
+        assert response.status == 200
+        after = self.seen(known(response))
         expected = {
             **before.document,
             **members,
@@ -77,27 +86,27 @@ class Meeting(NamedTuple):
             assert self.seen(known(function("GET", path_of(before)))) == after
 
     def walk(self, **filters: str) -> list[Document]:
-        """What both codes know of the users in a list, page by page."""
+        """List users page by page, with the members that both versions know."""
         found: list[Document] = []
         cursor: dict[str, str] = {}
         while True:
-            # Some pages each.
+            # A small limit, so that there are several pages.
             query = filters if "email" in filters else {**filters, "limit": "4", **cursor}
-            answer = self.reader("GET", "/users", query=urlencode(query))
-            assert answer.status == 200
-            found += [self.seen(Known("", user)).document for user in answer.body["users"]]
-            if "next_cursor" not in answer.body:
+            response = self.reader("GET", "/users", query=urlencode(query))
+            assert response.status == 200
+            found += [self.seen(Known("", user)).document for user in response.body["users"]]
+            if "next_cursor" not in response.body:
                 return found
-            cursor = {"cursor": answer.body["next_cursor"]}
+            cursor = {"cursor": response.body["next_cursor"]}
 
 
 def path_of(user: Known) -> str:
-    """Where a user is."""
+    """Return the path of a user."""
     return f"/users/{user.document['username']}"
 
 
 def of_a_later_release(item: Item) -> Item:
-    """An item as this checkout's code meets it after a roll-back: with what it doesn't know."""
+    """Return an item with an unknown attribute, as code finds it after a roll-back."""
     later = {**item, "of_a_later_release": {"M": {"schema": {"N": "2"}}}}
     if "user" in item:
         later["user"] = {"M": of_a_later_release(item["user"]["M"])}

@@ -1,7 +1,6 @@
-"""Requests that leave behind every kind of item that there can be.
+"""Requests that make every kind of item.
 
-A member, a status, or a kind of item that is added to the schema is added here; the requests that
-are here stay as they are.
+Add requests for each new member, status or kind of item, but don't change existing requests.
 """
 
 from typing import Any, Final, NamedTuple
@@ -10,7 +9,7 @@ USERNAMES_IN_ORDER_OF_BYTES: Final = ("a+b", "a-b", "a.b", "a0b", "a@b", "a_b", 
 
 
 class Request(NamedTuple):
-    """key: an Idempotency-Key."""
+    """A request. `key` is its Idempotency-Key."""
 
     method: str
     path: str
@@ -79,7 +78,7 @@ REQUESTS: Final = (
     _change("PATCH", "suspended-later", status="suspended"),
     _create("active-again", status="suspended"),
     _change("PATCH", "active-again", status="active"),
-    # Emails that were held.
+    # Emails that were used before.
     _create("email-removed", email="removed@example.com"),
     _change("PATCH", "email-removed", email=None),
     _create("email-changed", email="old@example.com"),
@@ -91,7 +90,7 @@ REQUESTS: Final = (
     _change("PATCH", "created-again", given_name="First, changed"),
     _delete("created-again"),
     _create("created-again", given_name="Second"),
-    # Creates that are remembered, whatever became of the user.
+    # Creates with idempotency records, which stay when the user changes or goes.
     _create("key", "key"),
     _create("key-every-member", "!~every", **{**_EVERY_MEMBER, "email": "key@example.com"}),
     _create("key-changed", "9d1c7f0e", given_name="First", email="key-changed@example.com"),

@@ -1,4 +1,4 @@
-"""The releases of the schema: what their code wrote, and the code while it may still run."""
+"""The releases of the schema: what their code wrote, and the code itself while it may still run."""
 
 from pathlib import Path
 from typing import Final
@@ -11,10 +11,11 @@ OPENAPI: Final = FOLDER / "openapi.json"
 
 
 class Release:
-    """One of them.
+    """A release.
 
-    items: the file with what its code wrote; code: the archive with that code, which is there
-    as long as it may run beside newer code.
+    Attributes:
+        items: The file with what its code wrote.
+        code: The archive with its code, which exists while it may run beside newer code.
     """
 
     def __init__(self, number: int) -> None:
@@ -26,11 +27,11 @@ class Release:
         return f"release {self.number}"
 
     def written(self) -> Written:
-        """What its code wrote."""
+        """Read what its code wrote."""
         return read(self.items.read_text("utf-8"))
 
 
 def all_releases() -> list[Release]:
-    """Every release, the newest last."""
+    """Return all releases, the newest last."""
     numbers = [int(path.name) for path in FOLDER.glob("[0-9]*")]
     return [Release(number) for number in sorted(numbers)]

@@ -1,6 +1,6 @@
-"""Runs a function's code: each line of the input is an event, each line of the output its answer.
+"""Runs a function's code: each line of the input is an event, each line of the output a response.
 
-python -I serve.py CODE   CODE: the folder, or the archive, that holds the function's code
+python -I serve.py CODE   CODE: the folder or archive with the function's code
 """
 
 import importlib
@@ -10,8 +10,8 @@ import sys
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# What the code itself prints, its log, is not an answer.
-answers = os.fdopen(os.dup(1), "w")
+# The function's own output, its log, must not mix with the responses.
+responses = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 sys.path.insert(0, sys.argv[1])
 try:
@@ -21,4 +21,6 @@ except ModuleNotFoundError as error:
         raise
     module = importlib.import_module("lambda_function")  # release 1 has no packages
 for event in sys.stdin:
-    print(json.dumps(module.handler(json.loads(event), LambdaContext())), file=answers, flush=True)
+    print(
+        json.dumps(module.handler(json.loads(event), LambdaContext())), file=responses, flush=True
+    )

@@ -5,7 +5,7 @@ The latter is what a release's code meets while both serve, and after a roll-bac
 
 from typing import TYPE_CHECKING
 
-from tests.compatibility.function import Answer, Document, Function
+from tests.compatibility.function import Document, Function, Response
 from tests.compatibility.meeting import Meeting, of_a_later_release, path_of
 from tests.compatibility.written import Remembered, Written, known, put
 
@@ -139,9 +139,9 @@ def test_a_change_keeps_no_attribute_that_the_code_does_not_know(
     assert changed.keys() == {*item, "state"}
 
 
-def _repeat(meeting: Meeting, first: Remembered, body: Document) -> Answer:
+def _repeat(meeting: Meeting, first: Remembered, body: Document) -> Response:
     return meeting.reader("POST", "/users", body, {"idempotency-key": first.key})
 
 
-def _problem(answer: Answer) -> tuple[int, str]:
+def _problem(answer: Response) -> tuple[int, str]:
     return answer.status, answer.body["type"]

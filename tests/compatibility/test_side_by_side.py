@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from tests.compatibility.function import Answer, Document, Function
+from tests.compatibility.function import Document, Function, Response
 from tests.compatibility.releases import Release, all_releases
 
 type Pair = tuple[Function, Function]
@@ -164,13 +164,13 @@ def test_an_email_that_both_give_away_at_once_is_one_users(pair: Pair) -> None:
         assert holder == created
 
 
-def _at_once(pair: Pair, *requests: tuple[str, str, Document, dict[str, str]]) -> list[Answer]:
+def _at_once(pair: Pair, *requests: tuple[str, str, Document, dict[str, str]]) -> list[Response]:
     """The answers of both, each to its request, or to the one that there is."""
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda function, r: function(*r), pair, cycle(requests)))
 
 
-def _next(page: Answer) -> str:
+def _next(page: Response) -> str:
     """The query of the next page: what the Link says, which has the cursor of the body."""
     reference = page.headers["link"].partition("<")[2].partition(">")[0]
     query = urlsplit(reference).query

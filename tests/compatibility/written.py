@@ -1,7 +1,7 @@
-"""What a release's code wrote, and what the API answers for it.
+"""What a release's code wrote, and what the API returns for it.
 
-Times, entity tags and expiries are exchanged for fixed ones of the same form, so that the same
-code writes the same. One of another form stays as it is, and differs.
+Times, entity tags and expiries are replaced by fixed ones of the same form, so that the same code
+always writes the same. Those of another form are not replaced, and so make a difference.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import time
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tests.compatibility.function import Answer, Document, Function
+from tests.compatibility.function import Document, Function, Response
 from tests.compatibility.population import REQUESTS, Request
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ _SHORT: Final = r'\{\s+("[A-Z]+": (?:"(?:[^"\\]|\\.)*"|\{\}))\s+\}'
 
 
 class Known(NamedTuple):
-    """A user as the API answers it: the ETag header, and the document."""
+    """A user as the API returns it: the ETag header and the document."""
 
     etag: str
     document: Document
 
     def only(self, members: frozenset[str]) -> "Known":
-        """What those see of it who know only these members."""
+        """Return the user with only these members."""
         return Known(self.etag, {n: v for n, v in self.document.items() if n in members})
 
 
 class Remembered(NamedTuple):
-    """A create that is remembered, and the user in its answer."""
+    """A create with an Idempotency-Key, and the user in its response."""
 
     key: str
     body: Document
@@ -46,7 +46,13 @@ class Remembered(NamedTuple):
 
 
 class Written(NamedTuple):
-    """items: of the table, in DynamoDB's JSON; users: sorted by username."""
+    """What the code wrote.
+
+    Attributes:
+        items: The table's items, in DynamoDB's JSON.
+        users: All users, sorted by username.
+        remembered: The creates that have idempotency records.
+    """
 
     items: list[Item]
     users: list[Known]
@@ -54,11 +60,11 @@ class Written(NamedTuple):
 
     @property
     def members(self) -> frozenset[str]:
-        """Of all users."""
+        """The names of all users' members."""
         return frozenset().union(*(user.document for user in self.users))
 
     def text(self) -> str:
-        """JSON for people: an attribute, or a member, is a line."""
+        """Return it as readable JSON, with one attribute or member a line."""
         document = {
             "items": self.items,
             "users": [user._asdict() for user in self.users],
@@ -69,7 +75,7 @@ class Written(NamedTuple):
 
 
 def read(text: str) -> Written:
-    """What Written.text() says."""
+    """Parse what Written.text() returned."""
     document = json.loads(text)
     return Written(
         document["items"],
@@ -79,16 +85,16 @@ def read(text: str) -> Written:
 
 
 def write(function: Function, client: "DynamoDBClient", table_name: str) -> Written:
-    """Have the function write into the table, which is empty."""
+    """Send all requests to the function, whose table is empty, and return what it wrote."""
     remembered: list[Remembered] = []
     etags: list[str] = []
     for request in REQUESTS:
-        answer = _succeed(function, request)
-        etags.append(answer.headers.get("etag", ""))
+        response = _succeed(function, request)
+        etags.append(response.headers.get("etag", ""))
         if request.key:
             assert request.body
-            remembered.append(Remembered(request.key, request.body, known(answer)))
-        time.sleep(0.002)  # no two users have the same times
+            remembered.append(Remembered(request.key, request.body, known(response)))
+        time.sleep(0.002)  # so that no two users have the same times
     pages = client.get_paginator("scan").paginate(TableName=table_name)
     found = [item for page in pages for item in page["Items"]]
     items: list[Item] = json.loads(json.dumps(found, sort_keys=True))
@@ -100,21 +106,21 @@ def write(function: Function, client: "DynamoDBClient", table_name: str) -> Writ
 
 def put(items: list[Item], client: "DynamoDBClient", table_name: str) -> None:
     """Put items into a table."""
-    for some in batched(items, 25, strict=False):  # as many as a request may have
+    for some in batched(items, 25, strict=False):  # the most that a request may have
         request: Any = {table_name: [{"PutRequest": {"Item": item}} for item in some]}
         assert not client.batch_write_item(RequestItems=request)["UnprocessedItems"]
 
 
-def known(answer: Answer) -> Known:
-    """The user in an answer."""
-    return Known(answer.headers["etag"], answer.body)
+def known(response: Response) -> Known:
+    """Return the user in a response."""
+    return Known(response.headers["etag"], response.body)
 
 
-def _succeed(function: Function, request: Request) -> Answer:
-    answer = function(request.method, request.path, request.body, request.headers)
-    if answer.status not in {200, 201, 204}:
-        raise RuntimeError(f"{request} was answered {answer.status}: {answer.body}")
-    return answer
+def _succeed(function: Function, request: Request) -> Response:
+    response = function(request.method, request.path, request.body, request.headers)
+    if response.status not in {200, 201, 204}:
+        raise RuntimeError(f"{request} failed with {response.status}: {response.body}")
+    return response
 
 
 def _with_fixed_values(written: Written, etags: list[str]) -> Written:

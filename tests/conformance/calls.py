@@ -1,4 +1,4 @@
-"""The calls over HTTP: what is asked, and what is answered."""
+"""The API's calls over HTTP."""
 
 import json
 from collections.abc import Mapping
@@ -11,20 +11,35 @@ import httpx
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, as far as the contract speaks of it."""
+    """A response, as far as the contract describes it."""
 
     status: int
     headers: Mapping[str, str]
     text: str
 
     def json(self) -> Any:
-        """Raises ValueError where the body isn't JSON."""
+        """Parse the body.
+
+        Raises:
+            ValueError: The body isn't JSON.
+        """
         return json.loads(self.text)
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call of one user. key: Idempotency-Key."""
+    """A call about one user.
+
+    Attributes:
+        method: The method.
+        username: The username in the path, unless the method is POST.
+        body: The JSON body; None for no body.
+        key: The value of Idempotency-Key.
+        if_match: The value of If-Match.
+        if_none_match: The value of If-None-Match.
+        is_escaped: Whether the path escapes all characters that it may.
+        media_type: The value of Content-Type.
+    """
 
     method: str
     username: str = ""
@@ -36,7 +51,7 @@ class Call:
     media_type: str = "application/json"
 
     def send(self, client: httpx.Client) -> Reply:
-        """Answered by the deployed API."""
+        """Send the call to the deployed API."""
         headers = {
             "Content-Type": None if self.body is None else self.media_type,
             "Idempotency-Key": self.key,
@@ -57,7 +72,11 @@ class Call:
 
 @dataclass(frozen=True)
 class ListCall:
-    """A call of a page of users. bad: a query that is refused, or what is wrong with the cursor."""
+    """A call that lists a page of users. The values are those of the query's parameters.
+
+    Attributes:
+        bad: Further parameters for which the API must refuse the call.
+    """
 
     method: str = "GET"
     limit: str | None = None
@@ -68,14 +87,14 @@ class ListCall:
     bad: str | None = None
 
     def send(self, client: httpx.Client) -> Reply:
-        """Answered by the deployed API."""
+        """Send the call to the deployed API."""
         query = urlencode(self._parameters())
         query = "&".join(filter(None, [query, self.bad]))
         return _send(client, self.method, "/users" + (query and "?" + query))
 
     @classmethod
     def of_link(cls, link: str) -> "ListCall | None":
-        """What a Link to the next page leads to."""
+        """Return the call that a Link to the next page leads to; None if the Link is wrong."""
         target, separator, rest = link.partition(">")
         parts = urlsplit(target.removeprefix("<"))
         if not separator or rest != '; rel="next"' or (parts[:3]) != ("", "", "/users"):
@@ -88,11 +107,11 @@ class ListCall:
         return cls(**found).normalized()
 
     def next(self, cursor: str) -> "ListCall":
-        """The call of the page that follows."""
+        """Return the call of the next page."""
         return replace(self, method="GET", cursor=cursor).normalized()
 
     def normalized(self) -> "ListCall":
-        """Equal for calls that ask for the same."""
+        """Return a call that is equal for all calls that ask for the same."""
         return replace(
             self,
             limit=self.limit or "25",
@@ -102,11 +121,11 @@ class ListCall:
 
     @property
     def is_bad(self) -> bool:
-        """Whether it must be refused, whatever the cursor."""
+        """Whether the API must refuse the call, whatever the cursor."""
         return self.bad is not None
 
     def filters(self) -> dict[str, str]:
-        """What a cursor belongs to."""
+        """Return the filters, which a cursor belongs to."""
         same = self.normalized()
         found = {
             "username_prefix": same.username_prefix,
@@ -127,5 +146,5 @@ class ListCall:
 
 
 def _send(client: httpx.Client, method: str, path: str, **more: Any) -> Reply:
-    answer = client.request(method, path, **more)
-    return Reply(answer.status_code, answer.headers, answer.text)
+    response = client.request(method, path, **more)
+    return Reply(response.status_code, response.headers, response.text)

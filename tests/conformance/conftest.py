@@ -1,4 +1,4 @@
-"""Judges that nobody here wrote, and one that did not look at the code."""
+"""Tests with tools from elsewhere, and with a model that is made from the contract alone."""
 
 import pytest
 
@@ -7,7 +7,7 @@ _LINES = pytest.StashKey[list[str]]()
 
 @pytest.fixture(scope="session")
 def closing_lines(request: pytest.FixtureRequest) -> list[str]:
-    """What is said at the end of the run."""
+    """Return lines to print at the end of the run."""
     return request.config.stash.setdefault(_LINES, [])
 
 

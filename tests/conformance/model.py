@@ -1,7 +1,7 @@
-"""What the contract demands of each answer, from the contract alone: nothing of the function's.
+"""A model of the API, made from the contract alone: it judges each response.
 
-A server chooses some of what it answers (ETags, times, cursors): the model learns these from the
-first answer that shows them, and holds every later one to them.
+A server chooses some values (ETags, times, cursors). The model learns them from the first response
+that has them, and requires them of every later one.
 """
 
 import copy
@@ -31,13 +31,16 @@ _DEFAULT_LIMIT: Final = 25
 
 
 class Wrong(AssertionError):
-    """An answer that the contract doesn't allow."""
+    """A response that the contract doesn't allow."""
 
 
 class Refusal(NamedTuple):
-    """A problem that a call may be answered with.
+    """A problem that the contract allows as the response to a call.
 
-    pointers: of the body's faults, where the problem has them.
+    Attributes:
+        status: The status code.
+        type: The last part of the problem's type.
+        pointers: The JSON pointers of the body's faults; None if the problem has none.
     """
 
     status: int
@@ -45,8 +48,14 @@ class Refusal(NamedTuple):
     pointers: frozenset[str] | None = None
 
 
-class Kept(NamedTuple):
-    """What a create with an Idempotency-Key is answered with again."""
+class Create(NamedTuple):
+    """A create with an Idempotency-Key.
+
+    Attributes:
+        body: The request's, as JSON.
+        document: The user in the response.
+        etag: The ETag of the response.
+    """
 
     body: str
     document: Document
@@ -55,24 +64,32 @@ class Kept(NamedTuple):
 
 @dataclass
 class Model:
-    """The users, and the creates that are remembered.
+    """What the API must have stored.
 
-    etags: each user's present one; used_etags: every one that was ever seen.
-    cursors: of each that was handed out, the filters and the username that it follows.
+    Attributes:
+        users: The users by username.
+        etags: Each user's current ETag.
+        used_etags: All ETags that were ever seen.
+        creates: The creates with an Idempotency-Key, by key.
+        cursors: The filters of each cursor, and the username that its page follows.
     """
 
     users: dict[str, Document] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
     used_etags: set[str] = field(default_factory=set)
-    kept: dict[str, Kept] = field(default_factory=dict)
+    creates: dict[str, Create] = field(default_factory=dict)
     cursors: dict[str, tuple[Document, str]] = field(default_factory=dict)
 
     def copy(self) -> "Model":
-        """One that goes its own way. The documents in it are never changed, only replaced."""
+        """Return an independent copy. It shares the documents, which are never changed."""
         return Model(*(copy.copy(getattr(self, name)) for name in self.__dataclass_fields__))
 
     def judge(self, call: Call, reply: Reply) -> None:
-        """Hold the answer against the contract, and take what the call did. Raises Wrong."""
+        """Compare a response with the contract, and apply what the call did.
+
+        Raises:
+            Wrong: The contract doesn't allow the response.
+        """
         _check_headers(reply)
         match call.method:
             case "POST":
@@ -85,7 +102,7 @@ class Model:
                 self._judge_delete(call, reply)
 
     def holders(self) -> dict[str, str]:
-        """Who has each email, which is in lower case."""
+        """Return usernames by their email in lower case."""
         return {
             user["email"].lower(): username
             for username, user in self.users.items()
@@ -96,15 +113,15 @@ class Model:
         assert call.body is not None
         if call.key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", call.key):
             return _expect(reply, call, Refusal(400, "malformed-request"))
-        kept = self.kept.get(call.key) if call.key is not None else None
+        first = self.creates.get(call.key) if call.key is not None else None
         document = _without_nulls(call.body)
         faults = _faults(document, is_new=True)
-        if kept and kept.body == as_json(call.body):
-            _expect_user(reply, 201, kept.document, kept.etag)
-            _same("Location", reply.headers.get("Location"), f"/users/{kept.document['username']}")
+        if first and first.body == as_json(call.body):
+            _expect_user(reply, 201, first.document, first.etag)
+            _same("Location", reply.headers.get("Location"), f"/users/{first.document['username']}")
             return _same("Replayed", reply.headers.get("Idempotency-Replayed"), "true")
         refusals = [Refusal(422, "invalid-user", faults)] if faults else []
-        if kept:
+        if first:
             refusals.append(Refusal(422, "idempotency-key-reused"))
         if refusals:
             return _expect(reply, call, *refusals)
@@ -122,7 +139,7 @@ class Model:
         _same("Replayed", reply.headers.get("Idempotency-Replayed"), None)
         self._set(user, etag)
         if call.key is not None:
-            self.kept[call.key] = Kept(as_json(call.body), user, etag)
+            self.creates[call.key] = Create(as_json(call.body), user, etag)
         return None
 
     def _judge_read(self, call: Call, reply: Reply) -> None:
@@ -195,12 +212,16 @@ class Model:
         return None
 
     def judge_list(self, call: ListCall, reply: Reply) -> None:
-        """Hold a page against the contract. Raises Wrong."""
+        """Compare a page with the contract.
+
+        Raises:
+            Wrong: The contract doesn't allow the response.
+        """
         _check_headers(reply)
         filters, after = call.filters(), ""
         if call.cursor is not None:
             of_filters, after = self.cursors.get(call.cursor, (None, ""))
-            # With an email there is never a second page, and so no cursor.
+            # A list by email has one page, and so no cursor.
             if of_filters != filters or "email" in filters:
                 return _expect(reply, call, Refusal(400, "malformed-request"))
         if call.is_bad:
@@ -230,7 +251,7 @@ class Model:
         self.used_etags.add(etag)
 
     def _learn(self, reply: Reply, status: int) -> tuple[str, str]:
-        """When the state was made, and its ETag."""
+        """Return the time and the ETag of a new state."""
         _same("status", (reply.status, reply.text[:500]), (status, reply.text[:500]))
         time, etag = str(reply.json().get("updated_at")), reply.headers.get("ETag", "")
         if not _TIME.fullmatch(time):
@@ -278,7 +299,7 @@ def _without_nulls(body: Document) -> Document:
 
 
 def _merged(target: Any, patch: Any) -> Any:
-    """RFC 7396, section 2."""
+    """Apply a merge patch: RFC 7396, section 2."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
@@ -295,7 +316,7 @@ def _is_known(name: str) -> bool:
 
 
 def _faults(document: Document, *, is_new: bool) -> frozenset[str]:
-    """What is wrong, as far as values.py makes anything wrong."""
+    """Return pointers to the faults, of the kinds that values.py makes."""
     faults = {
         _pointer(name)
         for name, value in document.items()
@@ -315,7 +336,7 @@ def _faults(document: Document, *, is_new: bool) -> frozenset[str]:
 
 
 def _pointer(*names: str) -> str:
-    """RFC 6901."""
+    """Return a JSON pointer: RFC 6901."""
     return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
 
 
@@ -341,7 +362,7 @@ def _expect_user(
 
 
 def _expect(reply: Reply, call: Call | ListCall, *refusals: Refusal) -> None:
-    """One of `refusals`; where several apply, the contract leaves open which comes first."""
+    """Expect one of several refusals: the contract leaves open which one comes first."""
     _same("Content-Type", reply.headers.get("Content-Type"), "application/problem+json")
     if call.method == "HEAD":
         if reply.status not in {refusal.status for refusal in refusals} or reply.text:
@@ -360,9 +381,9 @@ def _expect(reply: Reply, call: Call | ListCall, *refusals: Refusal) -> None:
     if not problem["title"] or not problem["detail"].endswith("."):
         raise Wrong(f"no title, or no sentence, in {reply.text}")
     if not problem["instance"].endswith(reply.headers["X-Request-Id"]):
-        raise Wrong(f"not this request's: {problem['instance']}")
+        raise Wrong(f"the instance is another request's: {problem['instance']}")
 
 
 def _same(what: str, found: object, wanted: object) -> None:
     if found != wanted:
-        raise Wrong(f"{what}: {found} where the contract has {wanted}")
+        raise Wrong(f"{what} is {found}, but the contract says {wanted}")

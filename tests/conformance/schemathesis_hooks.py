@@ -1,4 +1,4 @@
-"""What schemathesis has to be told, and one check more than it has. Named in schemathesis.toml."""
+"""Hooks and further checks for schemathesis, which schemathesis.toml names."""
 
 import itertools
 import os
@@ -19,7 +19,7 @@ _CONDITIONS: Final = ("If-Match", "If-None-Match")
 _EXAMPLES: Final = {"username": "jane", "email": "jane@example.com"}
 _AUTHORIZATION: Final = f"Bearer {os.environ['API_TOKEN']}"
 _created: Final = itertools.count()
-# Statuses that some problems give to a request which is valid by itself.
+# Why a request that matches the schemas may still be refused.
 _REASONS: Final = {
     400: "a cursor",
     412: "a precondition",
@@ -31,9 +31,9 @@ _MAX_BYTES: Final = 64 * 1024
 
 @schemathesis.hook
 def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any]) -> None:
-    """Make the valid requests reach the calls' work."""
+    """Change valid requests so that the API accepts them."""
     if case.path == "/health" and case.method not in {"GET", "HEAD"}:
-        # Only its own methods are open: the gateway's default route refuses the others.
+        # The gateway's default route refuses other methods without a token.
         case.headers["Authorization"] = _AUTHORIZATION
     if case.meta is None:
         return
@@ -43,17 +43,17 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
         if case.method == "POST" and _is_valid(case):
             _rename_the_example(case.body)
     elif case.method in {"PUT", "PATCH"} and _is_valid(case):
-        # Else it is seldom the one in the path.
+        # A random username is seldom the one in the path.
         body: Any = case.body
         if "username" in body:
             body["username"] = case.path_parameters["username"]
 
 
 def _leave_out_examples(case: Case[Any], tried: str | None) -> None:
-    """Take examples away that only mean something where they come from, but what is tried.
+    """Remove examples that belong to another request, except for the parameter that is tried.
 
-    Here every case has every parameter's: a key of another body, a cursor of other filters, a
-    precondition that fails. No valid body and no valid filter would ever be accepted.
+    Every case has the examples of all parameters: a key of another body, a cursor of other filters,
+    a precondition that fails. With them, no valid body or filter would ever be accepted.
     """
     if tried != "cursor" and (tried or _is_valid(case)):
         case.query.pop("cursor", None)
@@ -62,12 +62,12 @@ def _leave_out_examples(case: Case[Any], tried: str | None) -> None:
         if tried != name and _is_valid(case, ParameterLocation.HEADER):
             case.headers.pop(name, None)
         elif name in _CONDITIONS and re.fullmatch("[A-Za-z0-9]+", value) and _is_valid(case):
-            # Made of letters and digits alone, and sent as valid: it gets its quotes.
+            # schemathesis made it of letters and digits alone: add the quotes.
             case.headers[name] = f'"{value}"'
 
 
 def _rename_the_example(body: Any) -> None:
-    """Else every user but the first would be refused, their names being taken."""
+    """Give each user its own names, because those of the example are taken after the first."""
     if number := next(_created):
         for name, example in _EXAMPLES.items():
             if body.get(name) == example:
@@ -78,7 +78,7 @@ def _rename_the_example(body: Any) -> None:
 def refused_for_what_no_schema_can_say(
     _ctx: CheckContext, response: Response, case: Case[Any]
 ) -> bool | None:
-    """A valid request is refused for a reason that schemathesis.toml gives, and for no other."""
+    """Check that a valid request is refused only for a reason in _REASONS."""
     if response.status_code not in _REASONS or not case.meta or not _is_valid(case):
         return None
     match response.status_code:
@@ -98,7 +98,7 @@ def refused_for_what_no_schema_can_say(
 
 @schemathesis.check
 def refused_for_its_token_alone(_ctx: CheckContext, response: Response, case: Case[Any]) -> None:
-    """With its token no request is unauthorized, whatever else is wrong with it."""
+    """Check that no request with the token is unauthorized, whatever else is wrong with it."""
     # The local cloud refuses every OPTIONS by itself, unless CORS is configured.
     if case.method != "OPTIONS" and response.request.headers.get("Authorization") == _AUTHORIZATION:
         assert response.status_code not in {401, 403}, f"{response.status_code} with the token"
@@ -122,12 +122,12 @@ def _is_beyond_schemas(pointer: str, case: Case[Any]) -> bool:
             value = body["attributes"][name]
             return isinstance(value, int) and not -(2**63) <= value < 2**64
         case ["given_name" | "family_name" | "display_name" | "state" as name]:
-            return not re.search(r"[^\W_]", body[name])  # it may have nothing that can be seen
+            return not re.search(r"[^\W_]", body[name])  # nothing in it may be visible
     return False
 
 
 def _is_valid(case: Case[Any], location: ParameterLocation | None = None) -> bool:
-    """Whether all of the request is, or the part at a location."""
+    """Return whether the whole request, or its part at a location, is valid."""
     assert case.meta is not None
     part = case.meta.components.get(location) if location else case.meta.generation
     return part is None or part.mode is GenerationMode.POSITIVE

@@ -1,4 +1,4 @@
-"""The deployed table: what is in it, and what would be if it held what the model does."""
+"""Compares the items of the deployed table with those that the model expects."""
 
 import hashlib
 import json
@@ -20,22 +20,22 @@ _KEY: Final = ("pk", "sk")
 
 
 def find_table(endpoint: str) -> "Table":
-    """The one table of the sandbox that serves `endpoint`."""
-    # The tests empty it. Never that of an AWS account, whatever credentials the machine has.
-    assert os.environ.get("AWS_ENDPOINT_URL") == endpoint, "run it by ./scripts/sandbox -- COMMAND"
+    """Return the one table of the sandbox that serves `endpoint`."""
+    # The tests empty the table, so it must never be one of an AWS account.
+    assert os.environ.get("AWS_ENDPOINT_URL") == endpoint, "use ./scripts/sandbox -- COMMAND"
     [table] = boto3.resource("dynamodb").tables.all()
     return table
 
 
 def empty(table: "Table") -> None:
-    """Remove every item."""
+    """Delete all items."""
     with table.batch_writer() as batch:
         for item in scan(table):
             batch.delete_item(Key={name: item[name] for name in _KEY})
 
 
 def difference(table: "Table", model: Model) -> str:
-    """Items that only one of the two has; "" where they agree."""
+    """Describe the items that only the table or only the model has; "" if there are none."""
     found = {json.dumps(_comparable(item), sort_keys=True, default=str) for item in scan(table)}
     wanted = {json.dumps(item, sort_keys=True) for item in _items(model)}
     lines = [f"in the table alone: {item}" for item in sorted(found - wanted)]
@@ -46,14 +46,18 @@ def difference(table: "Table", model: Model) -> str:
 def _items(model: Model) -> list[Document]:
     users = [_user_item(user, model.etags[name]) for name, user in model.users.items()]
     emails = [
-        {"pk": f"email#{_digest(email)}", "sk": "email", "username": username}
+        {
+            "pk": f"email#{hashlib.sha256(email.encode()).hexdigest()}",
+            "sk": "email",
+            "username": username,
+        }
         for email, username in model.holders().items()
     ]
-    markers = [
-        {"pk": "idempotency#", "sk": "idempotency", "user": _user_item(kept.document, kept.etag)}
-        for kept in model.kept.values()
+    idempotency_records = [
+        {"pk": "idempotency#", "sk": "idempotency", "user": _user_item(made.document, made.etag)}
+        for made in model.creates.values()
     ]
-    return users + emails + markers
+    return users + emails + idempotency_records
 
 
 def _user_item(user: Document, etag: str) -> Document:
@@ -71,7 +75,7 @@ def _user_item(user: Document, etag: str) -> Document:
 
 
 def _comparable(item: Document) -> Document:
-    """Without what a client can't know: the digests of a marker, and when it ends exactly."""
+    """Remove what a client can't know: an idempotency record's digests and its exact expiry."""
     item = dict(item)
     if "attributes" in item:
         item["attributes"] = json.dumps(json.loads(item["attributes"]), sort_keys=True)
@@ -83,18 +87,14 @@ def _comparable(item: Document) -> Document:
     digests = [digest, item.pop("request")]
     if all(len(bytes.fromhex(d)) == hashlib.sha256().digest_size for d in digests):
         item["pk"] = f"{kind}#"
-    # Made at most an hour ago.
+    # It was created at most an hour ago.
     if not _REMEMBERED_SECONDS - 3600 < left <= _REMEMBERED_SECONDS + 1:
         item["expires in"] = left
     return item
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def scan(table: "Table") -> list[dict[str, Any]]:
-    """Every item."""
+    """Return all items."""
     items: list[dict[str, Any]] = []
     start: dict[str, Any] = {}
     while True:

@@ -1,4 +1,4 @@
-"""The few values that the random calls are made of, so that they often meet."""
+"""The values of random calls. There are few, so that calls often concern the same user."""
 
 import json
 from typing import Any, Final
@@ -7,15 +7,15 @@ READ_ONLY: Final = ("created_at", "updated_at", "version")
 ATTRIBUTES_MAX_BYTES: Final = 16 * 1024
 ATTRIBUTES_MAX: Final = 50
 
-# In the order of lists.
+# Sorted as lists are.
 USERNAMES: Final = ("ann", "ann+1", "ann.b", "bob", "cy@example.com")
 SPELLINGS: Final = (*USERNAMES, "ANN", "Ann.B", "Bob", "cY@example.COM")
 NO_USERNAMES: Final = ("-", "ann.", "ann b", "x" * 129)
 
-# Eight are within the limit of attributes, ten are beyond it, however one counts.
+# Eight fit into the limit of attributes, ten exceed it, with or without names and punctuation.
 _LONG: Final = "é" * 950
 
-# None: the member is there, and null.
+# None is null, which isn't the same as a missing member.
 GOOD_VALUES: Final[dict[str, list[Any]]] = {
     "username": list(SPELLINGS),
     "email": ["a@example.com", "A@Example.com", "b@example.com", "c+d@example.com", None],
@@ -43,7 +43,7 @@ GOOD_VALUES: Final[dict[str, list[Any]]] = {
         None,
     ],
 }
-# Different values, some of which Python takes for equal.
+# Different JSON values, some of which are equal in Python.
 NUMBERS: Final[list[Any]] = [1, 1.0, True, 0, 0.0, -0.0, False, "1"]
 BAD_ATTRIBUTE_NAMES: Final = frozenset({"a b", "x" * 65, "", "a/b~c"})
 BAD_ATTRIBUTE_VALUES: Final[list[Any]] = [[1], {"x": {}}, {"x": 1}, "x" * 2049, 2**64 + 1]
@@ -86,5 +86,5 @@ BAD_QUERIES: Final = (
 
 
 def as_json(value: Any) -> str:
-    """Equal for equal values only: 1, 1.0 and true, which Python takes for equal, differ."""
+    """Return JSON that differs for 1, 1.0 and true, which are equal in Python."""
     return json.dumps(value, sort_keys=True)

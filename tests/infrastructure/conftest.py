@@ -1,4 +1,4 @@
-"""What the programs make of each environment, synthesized once, offline."""
+"""The templates of each environment, synthesized once, offline."""
 
 import fcntl
 import functools
@@ -26,7 +26,7 @@ import toolchain
 
 @pytest.fixture(scope="session")
 def environ() -> dict[str, str]:
-    """For what tests start: no credential, no network, the checkout's Node."""
+    """Return variables for processes: without credentials or network, with the checkout's Node."""
     home = LOCAL / "home"  # the sandbox's too
     home.mkdir(exist_ok=True)
     return {
@@ -43,7 +43,7 @@ def environ() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def context() -> dict[str, Any]:
-    """What the CLI tells every app: what cdk.json has, and to say where resources come from."""
+    """Return the context that the CDK CLI gives every app."""
     flags: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
     return {
         **flags,
@@ -57,9 +57,9 @@ type Synthesize = Callable[[Callable[[], None], dict[str, str], Path], None]
 
 @pytest.fixture(scope="session")
 def synthesize(environ: dict[str, str], context: dict[str, Any]) -> Synthesize:
-    """Runs a program with arguments, those of -c, into a folder.
+    """Return what runs an app with the arguments of -c and synthesizes into a folder.
 
-    What the CDK's own validation finds is an error, and fails every test that needs it.
+    A finding of the CDK's own validation is an error, which fails every test that needs the app.
     """
 
     def run(main: Callable[[], None], arguments: dict[str, str], folder: Path) -> None:
@@ -77,7 +77,7 @@ def synthesize(environ: dict[str, str], context: dict[str, Any]) -> Synthesize:
 def assemblies(
     synthesize: Synthesize, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, Path]:
-    """Folders of cloud assemblies: each environment's, a developer's, and the toolchain's."""
+    """Return folders of cloud assemblies: of each environment, a developer and the toolchain."""
     syntheses: dict[str, tuple[Callable[[], None], dict[str, str]]] = {
         **{name: (app.main, {"environment": name}) for name in constants.ENVIRONMENTS},
         "sandbox": (app.main, {}),  # the default
@@ -101,7 +101,7 @@ def assemblies(
 
 @pytest.fixture(scope="session")
 def templates(assemblies: Mapping[str, Path]) -> Mapping[str, Template]:
-    """Each assembly's template; "stage:NAME" is what the pipeline deploys to an environment."""
+    """Return each assembly's template. "stage:NAME" is what the pipeline deploys."""
     pipeline = f"{constants.APP_NAME}-Toolchain"
     folders = {
         **assemblies,
@@ -113,7 +113,7 @@ def templates(assemblies: Mapping[str, Path]) -> Mapping[str, Template]:
     return {
         name: Template.from_json(
             json.loads(
-                # It has more than one where it deploys to more than one region.
+                # The toolchain has more than one if it deploys to several regions.
                 _only(folder, f"{pipeline if name == 'toolchain' else '*'}.template.json")
             )
         )
@@ -123,7 +123,7 @@ def templates(assemblies: Mapping[str, Path]) -> Mapping[str, Template]:
 
 @pytest.fixture(params=["local", "sandbox", "staging", "production"])
 def template(request: pytest.FixtureRequest, templates: Mapping[str, Template]) -> Template:
-    """The template of each environment in turn."""
+    """Return the template of each environment in turn."""
     return templates[request.param]
 
 

@@ -1,4 +1,4 @@
-"""The dashboard's layout as a picture, from the template: docs/dashboard.svg.
+"""Draws the dashboard of a template: docs/dashboard.svg.
 
 python -m tests.infrastructure.dashboard ASSEMBLY   prints it, for an environment's assembly
 """
@@ -19,7 +19,7 @@ _FILLS: Final = {"alarm": "#fdecea", "metric": "#eef4fb", "text": "#f4f4f4"}
 
 
 def picture(template: Mapping[str, Any]) -> str:
-    """SVG of the template's one dashboard."""
+    """Return an SVG of the template's one dashboard."""
     [dashboard] = (
         resource["Properties"]["DashboardBody"]
         for resource in template["Resources"].values()
@@ -47,7 +47,7 @@ def _drawn(widget: dict[str, Any]) -> Iterator[str]:
     title = properties.get("title") or re.sub(r"\[(.+?)\]\(.+?\)", r"\1", properties["markdown"])
     top = y + min(19, height - 4)
     yield f'<text x="{x + 8}" y="{top}" font-weight="bold">{escape(title)}</text>'
-    # As many as there is room for.
+    # As many labels as fit.
     for number, label in enumerate(_labels(properties)):
         baseline = top + 17 * (number + 1)
         if baseline < y + height - 4:
@@ -62,7 +62,7 @@ def _labels(properties: dict[str, Any]) -> Iterator[str]:
 
 
 def _described(metric: list[Any], options: dict[str, Any]) -> str:
-    """A metric's name, what it is of if that differs within a widget, and its statistic."""
+    """Return a metric's name, its operation or index, and its statistic."""
     _, name, *pairs = [part for part in metric if isinstance(part, str)]
     dimensions = dict(zip(pairs[::2], pairs[1::2], strict=True))
     of = dimensions.get("Operation") or dimensions.get("GlobalSecondaryIndexName")
@@ -70,7 +70,7 @@ def _described(metric: list[Any], options: dict[str, Any]) -> str:
 
 
 def _resolved(value: Any) -> str:
-    """What is known only once it is deployed is named by its logical id."""
+    """Replace what is unknown before deployment by logical ids."""
     if isinstance(value, str):
         return value
     [(function, argument)] = value.items()

@@ -1,4 +1,4 @@
-"""Tells the functions of a template apart."""
+"""Finds a template's functions and their permissions."""
 
 from typing import Any
 
@@ -6,20 +6,20 @@ from aws_cdk.assertions import Template
 
 
 def api_function(template: Template) -> str:
-    """The logical id of the function that answers the API: the alias leads to it."""
+    """Return the logical id of the API's function, which the alias points to."""
     [alias] = template.find_resources("AWS::Lambda::Alias").values()
     return str(alias["Properties"]["FunctionName"]["Ref"])
 
 
 def function_properties(template: Template, logical_id: str) -> dict[str, Any]:
-    """What the template says of it."""
+    """Return the properties of a function."""
     functions = template.find_resources("AWS::Lambda::Function")
     properties: dict[str, Any] = functions[logical_id]["Properties"]
     return properties
 
 
 def statements_of(template: Template, role: str) -> list[dict[str, Any]]:
-    """What the policies of a role permit; the role by its logical id."""
+    """Return the statements of a role's policies; the role is named by its logical id."""
     return [
         statement
         for policy in template.find_resources("AWS::IAM::Policy").values()

@@ -1,4 +1,4 @@
-"""The environments as they are before somebody fills in accounts, regions and addresses."""
+"""The environments as they are before a team fills in accounts, regions and addresses."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from backend.monitoring.options import Operators
 
 
 def unfilled(record: Environment) -> Environment:
-    """The record, for whichever account, with operators that nothing reaches if it has any."""
+    """Return the record without accounts, and without addresses if it has operators."""
     has_operators = record.monitoring.operators is not None
     return replace(
         with_operators(record, Operators(pages=(), tickets=())) if has_operators else record,

@@ -1,4 +1,4 @@
-"""What cdk-nag and cfn-lint find in what the programs synthesize, and what the code accepts."""
+"""Runs cdk-nag and cfn-lint, and reads the findings that the code accepts."""
 
 import json
 import subprocess
@@ -23,14 +23,25 @@ _PREFIXES = {
 
 
 class Nagged(NamedTuple):
-    """A rule of a pack, and the path of the construct."""
+    """A finding of cdk-nag.
+
+    Attributes:
+        rule: The rule's id.
+        path: The construct's path.
+    """
 
     rule: str
     path: str
 
 
 def nag(synthesize: Callable[[Path], None], folder: Path, packs: Iterable[Any]) -> set[Nagged]:
-    """What the packs find while the folder is filled, and what the code accepts of it, too."""
+    """Synthesize into a folder, and return what cdk-nag finds, accepted findings included.
+
+    Args:
+        synthesize: Synthesizes into a folder.
+        folder: The folder.
+        packs: The packs of rules.
+    """
     with pytest.MonkeyPatch.context() as patch:
         plain = cdk.App
 
@@ -55,21 +66,21 @@ def _nagged(report: Path) -> set[Nagged]:
     return {
         Nagged(violation["ruleName"], construct["constructPath"])
         for r in reports
-        if r["pluginName"] != "Construct Annotations"  # the app's own warnings
+        if r["pluginName"] != "Construct Annotations"  # warnings of the app itself
         for violation in r["violations"]
         for construct in violation["violatingConstructs"]
-        # What the pipeline deploys: each environment has a row of its own.
+        # The stacks that the pipeline deploys are tested by themselves.
         if "/Backend/" not in construct["constructPath"]
     }
 
 
 def whole(found: Nagged) -> Nagged:
-    """All that one rule finds in one policy, as IAM5[Action::...], can be accepted together."""
+    """Return the finding without details, such as IAM5 for IAM5[Action::...]."""
     return found._replace(rule=found.rule.split("[")[0])
 
 
 def accepted_of_nag(assembly: Path, packs: Iterable[Any]) -> set[Nagged]:
-    """What the code accepts of the packs, in the stacks of an assembly."""
+    """Return the packs' findings that the code accepts in an assembly."""
     wanted = tuple(_PREFIXES[pack] for pack in packs)
     return {
         Nagged(entry["id"], resource["Metadata"]["aws:cdk:path"])
@@ -81,7 +92,7 @@ def accepted_of_nag(assembly: Path, packs: Iterable[Any]) -> set[Nagged]:
 
 
 def accepted_of_checkov(template: Path, file: str) -> set[Finding]:
-    """What the code accepts of checkov, in a template that it is shown as the file."""
+    """Return checkov's findings that the code accepts in a template, which checkov calls `file`."""
     return {
         Finding(entry["id"], file, logical_id)
         for logical_id, resource in resources(template).items()
@@ -90,7 +101,7 @@ def accepted_of_checkov(template: Path, file: str) -> set[Finding]:
 
 
 def copy_unexcused(template: Path, copy: Path) -> None:
-    """Without anything that checkov is told to skip."""
+    """Copy a template without what tells checkov to skip findings."""
     content = json.loads(template.read_text())
     for resource in content["Resources"].values():
         resource.get("Metadata", {}).pop("checkov", None)
@@ -98,14 +109,14 @@ def copy_unexcused(template: Path, copy: Path) -> None:
 
 
 def resources(template: Path) -> dict[str, Any]:
-    """By logical id."""
+    """Return a template's resources by logical id."""
     found: dict[str, Any] = json.loads(template.read_text())["Resources"]
     return found
 
 
 def cfn_lint(templates: Iterable[Path]) -> str:
-    """What it finds; nothing if all is well."""
-    # W3005: the CDK itself writes a DependsOn where a reference implies it already.
+    """Return what cfn-lint finds; "" if there is nothing."""
+    # W3005: the CDK writes a DependsOn that a reference already implies.
     command = [str(PYTHON.with_name("cfn-lint")), "--ignore-checks", "W3005", "--"]
     done = subprocess.run(
         [*command, *map(str, templates)], check=False, capture_output=True, text=True

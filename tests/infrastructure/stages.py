@@ -1,4 +1,4 @@
-"""The pipeline's stages as a picture, from the template: docs/pipeline.svg.
+"""Draws the pipeline of a template: docs/pipeline.svg.
 
 python -m tests.infrastructure.stages ASSEMBLY   prints it, for the toolchain's assembly
 """
@@ -21,12 +21,12 @@ _FILLS: Final = {"CodeBuild": "#eef4fb", "CloudFormation": "#eefaf0", "Manual": 
 _OTHER: Final = "#f4f4f4"
 _PULL_REQUESTS: Final = "Pull requests"
 
-# A name, what runs it, and what it runs.
+# The name, the provider, and its commands.
 type Action = tuple[str, str, list[str]]
 
 
 def picture(template: Mapping[str, Any]) -> str:
-    """SVG of the template's one pipeline, and of the build beside it."""
+    """Return an SVG of the template's one pipeline and of its build of pull requests."""
     columns = dict(_stages(template["Resources"]))
     rows = [list(columns.items())[i : i + _COLUMNS] for i in range(0, len(columns), _COLUMNS)]
     lines: list[str] = []
@@ -51,7 +51,7 @@ def picture(template: Mapping[str, Any]) -> str:
 
 
 def _stages(resources: Mapping[str, Any]) -> Iterator[tuple[str, list[Action]]]:
-    """The pipeline's, in their order, and at last the build of pull requests."""
+    """Yield the pipeline's stages in order, then the build of pull requests."""
     [pipeline] = (r for r in resources.values() if r["Type"] == "AWS::CodePipeline::Pipeline")
     for stage in pipeline["Properties"]["Stages"]:
         actions = sorted(stage["Actions"], key=lambda action: action["RunOrder"])
@@ -79,7 +79,7 @@ def _action(action: Mapping[str, Any], resources: Mapping[str, Any]) -> Action:
 
 def _commands(project: Mapping[str, Any]) -> list[str]:
     phases = json.loads(project["Source"]["BuildSpec"])["phases"]
-    # A digest of an asset says nothing here.
+    # Leave out the digests of assets.
     return [
         command.partition(' "')[0] if "cdk-assets --path" in command else command
         for phase in phases.values()

@@ -1,6 +1,6 @@
-"""What of a template holds something that can't be made again, and what of it can't be changed.
+"""Finds the resources that hold data, and their properties that must not change.
 
-python -m tests.infrastructure.stateful ASSEMBLY   prints what stateful.json has of an environment
+python -m tests.infrastructure.stateful ASSEMBLY   prints an environment's part of stateful.json
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any, Final
 STATEFUL: Final = {
     "AWS::Backup::BackupVault": ("BackupVaultName", "EncryptionKeyArn"),
     "AWS::Cognito::UserPool": ("AliasAttributes", "UsernameAttributes"),
-    # Its secret is what callers have, and they have it for that pool and by that domain.
+    # Callers have the client's secret, which belongs to its pool and domain.
     "AWS::Cognito::UserPoolClient": ("GenerateSecret", "UserPoolId"),
     "AWS::Cognito::UserPoolDomain": ("Domain", "UserPoolId"),
     "AWS::Cognito::UserPoolResourceServer": ("Identifier", "UserPoolId"),
@@ -27,7 +27,7 @@ STATEFUL: Final = {
     ),
     "AWS::Logs::LogGroup": ("LogGroupName",),
 }
-# Every other type must be named here, so that somebody has thought about it.
+# Every other type must be listed here, so that somebody has thought about it.
 STATELESS: Final = {
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Authorizer",
@@ -47,7 +47,7 @@ STATELESS: Final = {
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
     "AWS::KMS::Alias",
-    "AWS::KMS::Key",  # of messages that are delivered at once
+    "AWS::KMS::Key",  # for messages, which are delivered at once
     "AWS::Lambda::Alias",
     "AWS::Lambda::Function",
     "AWS::Lambda::Permission",
@@ -61,7 +61,7 @@ _CHANGEABLE: Final = ("WriteOnDemandThroughputSettings", "ReadOnDemandThroughput
 
 
 def stateful(template: Mapping[str, Any]) -> dict[str, Any]:
-    """By logical id: the type, what becomes of it, and what must not change."""
+    """Return, by logical id, the type, the removal policies and what must not change."""
     return {
         name: {
             "type": resource["Type"],

@@ -1,17 +1,16 @@
-"""The stores that the contract holds for: the fake, and AWS's own DynamoDB engine."""
+"""The stores of users that are tested: the fake, and AWS's own DynamoDB engine."""
 
 import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 
 from backend.users.dynamodb.client import Client
 from backend.users.dynamodb.repository import DynamoDBUserRepository
 from backend.users.dynamodb.table import Table
 from backend.users.repository import UserRepository
-from tests.dynamodb_local import create_table
+from tests.dynamodb_local import create_table, make_client
 from tests.in_memory_users import InMemoryUserRepository
 
 if TYPE_CHECKING:
@@ -22,34 +21,24 @@ REGION = "us-east-1"
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Lambda sets for a function."""
+    """Set the credentials that Lambda sets for a function."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
 
 @pytest.fixture
 def table_name() -> str:
-    """A name of the test's own: no test sees another's users."""
+    """Return a table name that no other test uses."""
     return f"users-{uuid.uuid4()}"
 
 
 @pytest.fixture
 def table(dynamodb_local: str, table_name: str) -> "Iterator[DynamoDBClient]":
-    """The table in AWS's engine, and the SDK's client, which sees what the adapter makes of it."""
-    made = sdk(dynamodb_local)
+    """Create the table in AWS's engine, and yield an SDK client, which shows what is stored."""
+    made = make_client(dynamodb_local)
     create_table(made, table_name)
     yield made
     made.close()
-
-
-def sdk(endpoint: str) -> "DynamoDBClient":
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 the engines take any
-    )
 
 
 class Clock:
@@ -71,7 +60,7 @@ def clock() -> Clock:
 def dynamodb_users(
     dynamodb_local: str, table: "DynamoDBClient", table_name: str, clock: Clock
 ) -> Iterator[DynamoDBUserRepository]:
-    # The deadlines of the real thing are for a person who waits; a busy machine needs more.
+    # Longer deadlines than in production, because the machine may be busy.
     client = Client(dynamodb_local, REGION, attempt_seconds=60)
     yield DynamoDBUserRepository(Table(client, table_name, deadline_seconds=150), clock=clock)
     client.close()

@@ -1,4 +1,4 @@
-"""A proxy between the client and DynamoDB, and what it does to responses."""
+"""A proxy between the client and DynamoDB that damages responses."""
 
 import contextlib
 import http.client
@@ -11,17 +11,17 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-# Of the client under test. Both are far above what a busy machine takes: what passes is the time of
-# ManualTime, which a test moves itself.
+# The client's deadlines, far above what a busy machine takes. The time that counts is ManualTime.
 DEADLINE_SECONDS: Final = 150.0
 ATTEMPT_SECONDS: Final = 60.0
 
 
 class ManualTime:
-    """The time that deadlines are measured by: it passes when a test, a fault or a pause says so.
+    """The time for deadlines. It passes only by pauses, and when a test or a fault changes it.
 
     Attributes:
-        pauses: the seconds of each.
+        now: The time in seconds.
+        pauses: The seconds of each pause.
     """
 
     def __init__(self) -> None:
@@ -37,13 +37,14 @@ class ManualTime:
 
 
 class Exchange:
-    """A request, and the connection that its response goes to.
+    """A request, and the connection for its response.
 
     Attributes:
-        operation: such as "GetItem".
-        document: the request's.
-        time: that of the client's deadlines.
-        is_over: whether the connection takes no more requests.
+        headers: The request's headers.
+        operation: Such as "GetItem".
+        document: The request's body.
+        time: The time for the client's deadlines.
+        is_over: Whether the connection ends after this.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Exchange:
         self._upstream = upstream
 
     def forward(self) -> "Reply":
-        """Let DynamoDB do what is asked, and return its response as the real one sends it."""
+        """Forward the request, and return the response as AWS's DynamoDB would send it."""
         connection = http.client.HTTPConnection(self._upstream)
         try:
             connection.request("POST", "/", self._body, dict(self.headers.items()))
@@ -74,7 +75,7 @@ class Exchange:
             connection.close()
 
     def send(self, data: bytes) -> None:
-        # A client that has given up is no fault of the proxy's.
+        # The client may have given up.
         with contextlib.suppress(OSError):
             self._client.sendall(data)
 
@@ -82,7 +83,7 @@ class Exchange:
         self.is_over = True
 
     def reset(self) -> None:
-        """End the connection as a machine does that knows nothing of it."""
+        """End the connection with a TCP reset."""
         self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
 
@@ -102,13 +103,13 @@ class Reply(NamedTuple):
         return self.head + self.body
 
     def but(self, **headers: str | None) -> "Reply":
-        """With other headers; None takes one away."""
+        """Return a copy with other headers; None removes one."""
         changed = {**self.headers, **{n.replace("_", "-"): v for n, v in headers.items()}}
         return self._replace(headers={n: v for n, v in changed.items() if v is not None})
 
 
 def reply(status: int, body: bytes) -> Reply:
-    """As DynamoDB sends it."""
+    """Return a response with the headers that DynamoDB sends."""
     headers = {"Content-Type": "application/x-amz-json-1.0", "Content-Length": str(len(body))}
     return Reply(status, {**headers, "x-amz-crc32": str(zlib.crc32(body))}, body)
 
@@ -130,7 +131,14 @@ def lost_response(exchange: Exchange) -> None:
 
 
 def error(status: int, code: str, *, wait: int | None = None, **members: Any) -> Fault:
-    """wait: the milliseconds that DynamoDB asks for."""
+    """Make a fault that responds with an error.
+
+    Args:
+        status: The status code.
+        code: The error's code.
+        wait: The milliseconds that DynamoDB asks the client to wait.
+        members: Further members of the body.
+    """
     kind = f"com.amazonaws.dynamodb.v20120810#{code}"
     body = json.dumps({"__type": kind, "message": code, **members}).encode()
 
@@ -138,7 +146,7 @@ def error(status: int, code: str, *, wait: int | None = None, **members: Any) ->
         after = None if wait is None else str(wait)
         exchange.send(reply(status, body).but(x_amz_retry_after=after).raw)
 
-    fail.__name__ = code  # pytest names the test's case by it
+    fail.__name__ = code  # pytest names the case after it
     return fail
 
 
@@ -153,7 +161,7 @@ def cancelled(*codes: str) -> Fault:
 
 
 def then(fault: Fault, action: Callable[[], object]) -> Fault:
-    """Do something right after a fault took place, before the client can know of it."""
+    """Make a fault that also does something right before the client learns of it."""
 
     def faulty(exchange: Exchange) -> None:
         held = _Held(exchange)
@@ -165,7 +173,7 @@ def then(fault: Fault, action: Callable[[], object]) -> Fault:
 
 
 class _Held(Exchange):
-    """Sends nothing before it is released."""
+    """An exchange that sends nothing until it is released."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.__dict__ = {**exchange.__dict__}
@@ -180,7 +188,7 @@ class _Held(Exchange):
         self._exchange.is_over = self.is_over
 
 
-# What arrives is not what DynamoDB sent, or not all of it; each ends the connection.
+# Faults that change what DynamoDB sent, or cut it off. The client then ends the connection.
 
 
 def truncated(exchange: Exchange) -> None:
@@ -259,7 +267,7 @@ def an_array(exchange: Exchange) -> None:
 
 
 def another_shape(exchange: Exchange) -> None:
-    """For a transaction, of which nothing is read, a status that no success has."""
+    # The client doesn't read the body of a transaction, so only its status can be wrong.
     members = {"Item": {"sk": 5}, "Items": {}, "Responses": [], "UnprocessedKeys": {}}
     status = 202 if exchange.operation == "TransactWriteItems" else 200
     exchange.forward()
@@ -284,7 +292,7 @@ def no_http(exchange: Exchange) -> None:
 
 
 def dripping(exchange: Exchange) -> None:
-    """Each byte comes in less time than an attempt has, all of them in more."""
+    """Send each byte within an attempt's time, but all of them take longer."""
     sent = exchange.forward()
     exchange.send(sent.head)
     _drip(exchange, sent.body)
@@ -296,7 +304,7 @@ def slow_headers(exchange: Exchange) -> None:
 
 
 def late(exchange: Exchange) -> None:
-    """The response is whole, but the attempt's time is over."""
+    """Send the whole response after the attempt's time is over."""
     sent = exchange.forward()
     exchange.time.now += ATTEMPT_SECONDS
     exchange.send(sent.raw)
@@ -345,12 +353,12 @@ DAMAGED: Final[tuple[Fault, ...]] = (
 
 
 class Proxy:
-    """Between the client and DynamoDB: each request of an operation meets the next fault.
+    """A proxy between the client and DynamoDB that applies faults to requests.
 
     Attributes:
-        endpoint: where the client finds it.
-        exchanges: all there were.
-        connections: how many there were.
+        endpoint: The proxy's URL.
+        exchanges: All exchanges so far.
+        connections: The number of connections so far.
     """
 
     def __init__(self, upstream: str, time: ManualTime) -> None:
@@ -371,16 +379,16 @@ class Proxy:
         return [exchange.operation for exchange in self.exchanges]
 
     def fail(self, operation: str, *faults: Fault | None, forever: bool = False) -> None:
-        """Let the next requests of an operation meet these faults; None lets one pass."""
+        """Apply faults to the next requests of an operation; None lets one pass."""
         self._faults[operation] = itertools.cycle(faults) if forever else iter(faults)
 
     def forget(self) -> None:
-        """Have no faults any more, and no requests yet."""
+        """Forget all faults and requests."""
         self._faults.clear()
         self.exchanges.clear()
 
     def drop(self) -> None:
-        """End all connections, as after an hour in which nobody said anything."""
+        """End all connections, as a server does when they are idle."""
         for client in tuple(self._open):
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)

@@ -23,7 +23,7 @@ _METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 
 
 def findings(document: Document, folder: Path) -> list[str]:
-    """What spectral finds, with the rules of spectral.yaml; the folder is a test's own."""
+    """Return what spectral finds with the rules of spectral.yaml. The folder is the test's own."""
     # The rules are found, and exceptions apply, beside the file with the exceptions.
     (folder / "node_modules").symlink_to(npm.install(_HERE) / "node_modules")
     shutil.copy(_HERE / "spectral.yaml", folder)
@@ -37,7 +37,7 @@ def findings(document: Document, folder: Path) -> list[str]:
 
 
 def breaking_changes(released: Document, document: Document, folder: Path) -> list[str]:
-    """What a client of the released document would notice; the folder is a test's own."""
+    """Return what clients of the released document would notice. The folder is the test's own."""
     for name, content in (("released", released), ("document", document)):
         (folder / f"{name}.json").write_text(json.dumps(_without_siblings(content)))
     # severities.txt: for oasdiff these are no breaks, but a generated client names an operation by
@@ -82,7 +82,7 @@ def _without_siblings(node: Any) -> Any:
 
 
 def _newly_secured(released: Document, document: Document) -> Iterator[str]:
-    """What authorized a call must still be enough; oasdiff doesn't see when `{}` goes."""
+    """Yield calls that now need more authorization; oasdiff doesn't see when `{}` goes."""
     for path, operations in released["paths"].items():
         for method in operations.keys() & set(_METHODS):
             if method not in document["paths"].get(path, {}):

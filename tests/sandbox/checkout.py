@@ -1,4 +1,4 @@
-"""A copy of the checkout that may be edited while its sandbox runs."""
+"""A copy of this checkout that tests may edit while its sandbox runs."""
 
 import shutil
 import sys
@@ -18,7 +18,7 @@ from tooling import git
 RUNTIME = Path("backend/api/runtime")
 USERS = Path("backend/users")
 
-# What is installed is the same in the copy.
+# The copy shares what is installed.
 _INSTALLED = (
     ".venv",
     "node_modules",
@@ -27,7 +27,7 @@ _INSTALLED = (
 
 
 def copy_files(folder: Path) -> None:
-    """Copy what is committed, or may be, as it is now; the tests stay here."""
+    """Copy all files that git doesn't ignore, except the tests."""
     files = git.ask(ROOT, "ls-files", "-co", "--exclude-standard", "-z")
     for name in filter(None, files.split("\0")):
         if not name.startswith("tests/") and (ROOT / name).exists():
@@ -37,14 +37,23 @@ def copy_files(folder: Path) -> None:
 
 
 class Checkout:
-    """A copy of this checkout that may be edited, and the sandbox that runs in it."""
+    """A copy of this checkout, and the sandbox that runs in it.
+
+    Args:
+        folder: Where to put the copy.
+
+    Attributes:
+        folder: Where the copy is.
+        port: The sandbox's port.
+        sandbox: The running sandbox.
+    """
 
     def __init__(self, folder: Path) -> None:
         copy_files(folder)
         for name in _INSTALLED:
             link = folder / name
             link.parent.mkdir(exist_ok=True)
-            (ROOT / name).mkdir(exist_ok=True)  # what comes with the first deployment
+            (ROOT / name).mkdir(exist_ok=True)  # the first deployment makes it
             link.symlink_to(ROOT / name)
         self.folder = folder
         self.port = emulator.free_port()
@@ -57,14 +66,14 @@ class Checkout:
         self._token = with_token(self.folder / ".local" / "sandbox")
 
     def command(self, module: str) -> list[str]:
-        """What runs a module, as the scripts do."""
+        """Return a command that runs a module as the scripts do."""
         program = "import sys; sys.path.insert(0, sys.argv.pop(1)); "
         program += f"from {module} import main; main()"
         return [sys.executable, "-I", "-c", program, str(self.folder)]
 
     @contextmanager
     def edited(self, edits: dict[Path, tuple[str, str]]) -> Iterator[str]:
-        """Replace a text in each of the files; yields what is said. Undoes this at the end."""
+        """Replace a text in each file, yield what the sandbox says, and undo it at the end."""
         originals = {path: (self.folder / path).read_text() for path in edits}
         try:
             yield self.replace(edits)
@@ -72,7 +81,7 @@ class Checkout:
             self.write(originals)
 
     def replace(self, edits: dict[Path, tuple[str, str]]) -> str:
-        """Replace a text in each of the files; return what the sandbox says, as write() does."""
+        """Replace a text in each file, and return what the sandbox says."""
         changed = {}
         for path, (old, new) in edits.items():
             text = (self.folder / path).read_text()
@@ -81,25 +90,20 @@ class Checkout:
         return self.write(changed)
 
     def write(self, files: dict[Path, str]) -> str:
-        """Save files; return what the sandbox says until it has done with them."""
+        """Save files, and return what the sandbox says about them."""
         before = len(self.sandbox.output)
-        with self._held():
-            for path, text in files.items():
-                (self.folder / path).write_text(text)
-        self.sandbox.read_until(r": (live after [\d.]+ s \(.+\)|not live; .+)$")
-        return self.sandbox.output[before:]
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """Stop the sandbox meanwhile: it could take half of the files, or half a file, for all."""
+        # Suspend the sandbox, or it could see only some of the files, or half a file.
         process = psutil.Process(self.sandbox.process.pid)
         process.suspend()
         while process.status() != psutil.STATUS_STOPPED:
             time.sleep(0.01)
         try:
-            yield
+            for path, text in files.items():
+                (self.folder / path).write_text(text)
         finally:
             process.resume()
+        self.sandbox.read_until(r": (live after [\d.]+ s \(.+\)|not live; .+)$")
+        return self.sandbox.output[before:]
 
     def get(self, path: str) -> httpx.Response:
         return self.request("GET", path)

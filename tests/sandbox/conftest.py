@@ -1,4 +1,4 @@
-"""Sandboxes for the tests, beside whatever runs in this checkout."""
+"""Sandboxes for the tests, separate from one that may run in this checkout."""
 
 import fcntl
 import json
@@ -26,7 +26,7 @@ from localcloud.emulator import Emulator
 from tooling.install import NODE_FOLDER
 
 ROOT = Path(__file__).parents[2]
-# Limits only for what hangs: the machine may be busy.
+# Limits only for a process that hangs: the machine may be busy.
 _START_SECONDS = 300
 _STOP_SECONDS = 300
 
@@ -37,7 +37,7 @@ from localcloud import command, deployment, emulator, invoke, sandbox, tokens
 emulator.FOLDER = pathlib.Path(sys.argv.pop(1))
 deployment.ROOT = pathlib.Path(sys.argv.pop(1))
 """
-# For tests of what surrounds a COMMAND: nothing is started or deployed for it.
+# For tests of `./scripts/sandbox -- COMMAND` that need no running cloud.
 _NOTHING_DEPLOYED = """
 command.start = lambda *_, **__: None
 command._token = lambda: ""
@@ -49,9 +49,18 @@ _INVOKE = f"{_ELSEWHERE}invoke.main()"
 
 
 class Sandbox:
-    """A started ./scripts/sandbox, and everything that it started.
+    """A running ./scripts/sandbox.
 
-    command: what starts it; by default one that keeps its data in the folder.
+    Args:
+        folder: Where it keeps its data.
+        arguments: Its arguments.
+        options: `environment`, its variables; `app`, the folder of the CDK app; and `command`, the
+            command that starts it. All have defaults.
+
+    Attributes:
+        process: Its process.
+        output: Its output so far.
+        descendants: The processes that it started.
     """
 
     def __init__(self, folder: Path, arguments: list[str], **options: object) -> None:
@@ -82,7 +91,7 @@ class Sandbox:
         self._lines.put("")
 
     def read_until(self, pattern: str) -> str:
-        """Its output so far, once a line matches; fails when it ends before, or takes too long."""
+        """Wait for a line that matches, and return the output so far. Fail if none comes."""
         while line := self._next_line():
             if re.search(pattern, line):
                 self.descendants += psutil.Process(self.process.pid).children(recursive=True)
@@ -98,7 +107,7 @@ class Sandbox:
         return line
 
     def signal(self, number: signal.Signals) -> int:
-        """Send a signal, and return the exit status."""
+        """Send a signal, wait for the end, and return the exit status."""
         self.process.send_signal(number)
         return self.finish()
 
@@ -109,38 +118,38 @@ class Sandbox:
         return self.process.wait(timeout=_START_SECONDS)
 
     def terminate(self) -> None:
-        """End it, if it hasn't ended."""
+        """End the process, if it hasn't ended."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
 
     def left_running(self) -> list[str]:
-        """The command lines of what it started and didn't end."""
+        """Return the command lines of processes that it started and didn't end."""
         _, alive = psutil.wait_procs(self.descendants, timeout=_STOP_SECONDS)
         return [" ".join(process.cmdline()) for process in alive]
 
 
 def token_command(folder: Path, *options: str) -> list[str]:
-    """What runs ./scripts/token for the sandbox that keeps its data in the folder."""
+    """Return a command like ./scripts/token for the sandbox with its data in the folder."""
     return [sys.executable, "-c", _TOKEN, str(folder), str(ROOT), *options]
 
 
 def sandbox_command(folder: Path, *options: str) -> list[str]:
-    """What runs ./scripts/sandbox with its data in the folder."""
+    """Return a command like ./scripts/sandbox with its data in the folder."""
     return [sys.executable, "-c", _SANDBOX, str(folder), str(ROOT), *options]
 
 
 def command_without_cloud(folder: Path, *options: str) -> list[str]:
-    """What runs ./scripts/sandbox -- COMMAND, but with no cloud behind the command."""
+    """Return a command like ./scripts/sandbox -- COMMAND that starts no cloud."""
     return [sys.executable, "-c", _SANDBOX_WITHOUT_CLOUD, str(folder), str(ROOT), *options]
 
 
 def invoke_command(folder: Path, *words: str) -> list[str]:
-    """What runs ./scripts/invoke for the sandbox that keeps its data in the folder."""
+    """Return a command like ./scripts/invoke for the sandbox with its data in the folder."""
     return [sys.executable, "-c", _INVOKE, str(folder), str(ROOT), *words]
 
 
 def token_of(folder: Path, *options: str) -> str:
-    """What ./scripts/token prints."""
+    """Return what ./scripts/token prints."""
     return subprocess.run(
         token_command(folder, *options),
         check=True,
@@ -152,12 +161,12 @@ def token_of(folder: Path, *options: str) -> str:
 
 
 def with_token(folder: Path) -> dict[str, str]:
-    """Header fields of a caller who may do everything."""
+    """Return headers with a token that allows everything."""
     return {"Authorization": f"Bearer {token_of(folder)}"}
 
 
 def variables_of(folder: Path) -> dict[str, str]:
-    """What `. .local/sandbox/aws.env` sets in a shell."""
+    """Return what `. .local/sandbox/aws.env` sets in a shell."""
     script = f'set -eu; . "$1"; exec {shlex.quote(sys.executable)} -c "$2"'
     program = "import json, os; print(json.dumps(dict(os.environ)))"
     command = ["/bin/sh", "-c", script, "sh", str(folder / "aws.env"), program]
@@ -167,7 +176,7 @@ def variables_of(folder: Path) -> dict[str, str]:
 
 
 def aws_client(service: Any, variables: Mapping[str, str]) -> Any:
-    """A client of a service of the local cloud, as AWS's tools are one."""
+    """Return a client of a service of the local cloud, configured as AWS's tools are."""
     return boto3.Session(
         variables["AWS_ACCESS_KEY_ID"],
         variables["AWS_SECRET_ACCESS_KEY"],
@@ -181,9 +190,11 @@ type Start = Callable[..., Sandbox]
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The CDK application, synthesized once: for tests that are not about it, and start sooner."""
+    """Return a CDK app that copies an assembly, so that sandboxes start sooner."""
     own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "app"  # of all workers
+    folder = (
+        own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    ) / "app"  # all workers share it
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "cdk.json").exists():
@@ -203,7 +214,7 @@ def _synthesize(folder: Path) -> None:
 
 @pytest.fixture
 def start(tmp_path: Path, app: Path) -> Iterator[Start]:
-    """Starts a sandbox with the given arguments; all of a test's share their data."""
+    """Yield what starts a sandbox with the given arguments. A test's sandboxes share their data."""
     started = []
 
     def start_one(*arguments: str, **options: object) -> Sandbox:
@@ -218,7 +229,7 @@ def start(tmp_path: Path, app: Path) -> Iterator[Start]:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the started sandbox keeps its data: open, as earlier versions left it."""
+    """Return the sandbox's folder. Others may read it, as earlier versions left it."""
     folder = tmp_path_factory.mktemp("machine") / "sandbox"
     folder.mkdir()
     for path in (folder, folder.parent):
@@ -228,7 +239,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sandbox(folder: Path, app: Path) -> Iterator[Sandbox]:
-    """A started sandbox."""
+    """Yield a running sandbox."""
     sandbox = Sandbox(folder, ["--port", str(emulator.free_port())], app=app)
     sandbox.read_until("Ctrl-C stops it")
     yield sandbox
@@ -237,7 +248,7 @@ def sandbox(folder: Path, app: Path) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def cloud(sandbox: Sandbox, folder: Path) -> Iterator[httpx.Client]:
-    """A client of the started sandbox, whose address is its base_url; it sends a token."""
+    """Yield a client of the running sandbox that sends a token."""
     url, headers = variables_of(folder)["AWS_ENDPOINT_URL"], with_token(folder)
     with httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False) as client:
         yield client

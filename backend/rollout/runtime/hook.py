@@ -1,7 +1,7 @@
-"""The hook before traffic shifts: new code has to serve a synthetic user before anybody else.
+"""The hook that tests new code with a synthetic user before traffic shifts to it.
 
-CodeDeploy invokes it, and waits until it reports. Lambda's runtime brings the SDK: two operations
-that don't change need no version of our own, and nothing that would have to be bundled.
+CodeDeploy invokes it and waits for its report. It uses the SDK of Lambda's runtime: its few, stable
+operations need no version of our own.
 """
 
 import logging
@@ -12,19 +12,19 @@ import boto3
 from botocore.config import Config
 
 from backend.rollout.runtime.round_trip import RoundTrip
-from backend.rollout.runtime.version import Unexpected, Version
+from backend.rollout.runtime.version import UnexpectedResponse, Version
 
 _LOG: Final = logging.getLogger(__name__)
-# Above what the function may take, its start included. A request that the SDK repeats could meet
-# its own success, so it repeats none.
+# Longer than the function may take, with its start. No retries: a repeated request could fail
+# because the first one succeeded.
 _CALLS: Final = Config(connect_timeout=5, read_timeout=35, retries={"total_max_attempts": 1})
-# A report may be repeated.
+# A report may be retried.
 _REPORT: Final = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 3})
 
 
 def handler(event: dict[str, str], _context: object) -> None:
-    """Take CodeDeploy's event, and report Succeeded or Failed in any case."""
-    # Never anybody else's: CodeDeploy's ids are unique.
+    """Test the new version, and report Succeeded or Failed to CodeDeploy, whatever happens."""
+    # Nobody else's, because CodeDeploy's ids are unique.
     username = f"deployment-{event['DeploymentId'].lower()}"
     client = boto3.client("lambda", config=_CALLS)
     status = "Failed"
@@ -43,12 +43,18 @@ def handler(event: dict[str, str], _context: object) -> None:
 
 
 def validate(new: Version, live: Version, username: str) -> str:
-    """Return Succeeded or Failed; nothing is left of the user, if the live code can delete it."""
+    """Return Succeeded or Failed, and remove the user if the new version left it.
+
+    Args:
+        new: The version to test.
+        live: The version that serves callers now.
+        username: The synthetic user's.
+    """
     trip = RoundTrip(new, username)
     try:
         _require_one_table(new, live)
         trip.run()
-    except Unexpected as failure:
+    except UnexpectedResponse as failure:
         _LOG.error("%s", failure)
         return "Failed"
     finally:
@@ -58,18 +64,18 @@ def validate(new: Version, live: Version, username: str) -> str:
 
 
 def _require_one_table(new: Version, live: Version) -> None:
-    # While traffic shifts, both versions write: what one of them wrote would be lost.
+    # While traffic shifts, both versions write. What one wrote to another table would be lost.
     ours, theirs = new.table(), live.table()
     if ours != theirs:
-        raise Unexpected(
+        raise UnexpectedResponse(
             "table", f"{ours}, not the live version's {theirs}: adopt it with rollout=None"
         )
 
 
 def _clean_up(live: Version, username: str) -> None:
-    # By the code that serves everybody until now: what is new may be unable to delete.
+    # The live version deletes the user, because the new one may be unable to.
     route = "DELETE /users/{username}"
     try:
         live.call("clean-up", route, username=username, expected=(204, 404))
-    except Unexpected as failure:
+    except UnexpectedResponse as failure:
         _LOG.error("%s; the user %s may be left", failure, username)

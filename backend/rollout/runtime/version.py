@@ -1,4 +1,4 @@
-"""A version of the API's function, called as the gateway calls it."""
+"""Calls a version of the API's function as the gateway would."""
 
 import json
 from dataclasses import dataclass
@@ -9,10 +9,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 _SCOPES: Final = ("users/read", "users/write")
 
 
-class Unexpected(Exception):
-    """An answer that code which works doesn't give; the text names the step and nothing personal.
+class UnexpectedResponse(Exception):
+    """A response that working code doesn't give, or none. The message has nothing personal.
 
-    status: of the answer; None where there was none.
+    Args:
+        step: The step of the round trip.
+        what: What is wrong.
+        status: The response's status; None if there was no response.
     """
 
     def __init__(self, step: str, what: str, status: int | None = None) -> None:
@@ -21,8 +24,14 @@ class Unexpected(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the function returned, its header names in lower case; document is its body, read."""
+class Response:
+    """The function's response.
+
+    Attributes:
+        status: The status code.
+        headers: The headers, with names in lower case.
+        document: The parsed body; None if it is empty.
+    """
 
     status: int
     headers: dict[str, str]
@@ -30,9 +39,12 @@ class Answer:
 
 
 class Version:
-    """A version, or what an alias leads to.
+    """A version of the function, or the version that an alias points to.
 
-    client: of Lambda. caller: becomes the token's subject.
+    Args:
+        client: A Lambda client.
+        arn: The ARN of the version or alias.
+        caller: The token's subject.
     """
 
     def __init__(self, client: Any, arn: str, *, caller: str) -> None:
@@ -41,14 +53,20 @@ class Version:
         self._caller = caller
 
     def table(self) -> str:
-        """Return the name of the table in its settings. Raises Unexpected."""
+        """Return the name of the table that the version uses.
+
+        Raises:
+            UnexpectedResponse: The name is unknown.
+        """
         try:
             found = self._client.get_function_configuration(FunctionName=self._arn)
         except (BotoCoreError, ClientError) as error:
-            raise Unexpected("table", f"its name is unknown, {type(error).__name__}") from None
+            raise UnexpectedResponse(
+                "table", f"its name is unknown, {type(error).__name__}"
+            ) from None
         variables: dict[str, str] = found.get("Environment", {}).get("Variables", {})
         if "TABLE_NAME" not in variables:  # encrypted, perhaps with a key that isn't permitted here
-            raise Unexpected("table", "its name is unknown")
+            raise UnexpectedResponse("table", "its name is unknown")
         return variables["TABLE_NAME"]
 
     def call(
@@ -61,32 +79,44 @@ class Version:
         body: dict[str, Any] | None = None,
         if_match: str = "",
         expected: tuple[int, ...],
-    ) -> Answer:
-        """Send a request.
+    ) -> Response:
+        """Send a request and return its response.
 
-        step: names it in the log and in its id. route: such as "GET /users/{username}".
-        Raises Unexpected for any other status than the expected, and where there is no answer.
+        Args:
+            step: The step's name, for the log and the request's id.
+            route: Such as "GET /users/{username}".
+            username: The value of {username} in the route.
+            query: The query string.
+            body: The JSON body; None for no body.
+            if_match: The value of If-Match; "" leaves it out.
+            expected: The expected statuses.
+
+        Raises:
+            UnexpectedResponse: The response has another status, or there is none.
         """
         event = self._event(
             step, route, username=username, query=query, body=body, if_match=if_match
         )
         try:
-            response = self._client.invoke(FunctionName=self._arn, Payload=json.dumps(event))
-            payload = response["Payload"].read()
+            invoked = self._client.invoke(FunctionName=self._arn, Payload=json.dumps(event))
+            payload = invoked["Payload"].read()
         except ClientError as error:
-            raise Unexpected(
-                step, f"Lambda refused it, {error.response['Error']['Code']}"
+            raise UnexpectedResponse(
+                step, f"Lambda refused the call, {error.response['Error']['Code']}"
             ) from None
         except BotoCoreError as error:
-            raise Unexpected(step, f"no answer, {type(error).__name__}") from None
-        if "FunctionError" in response:
-            raise Unexpected(step, f"the function failed, {response['FunctionError']}")
-        answer = _read(step, payload)
-        if answer.status not in expected:
-            problem = answer.document.get("type") if isinstance(answer.document, dict) else None
+            raise UnexpectedResponse(step, f"no response, {type(error).__name__}") from None
+        if "FunctionError" in invoked:
+            raise UnexpectedResponse(step, f"the function failed, {invoked['FunctionError']}")
+        response = _read(step, payload)
+        if response.status not in expected:
+            document = response.document
+            problem = document.get("type") if isinstance(document, dict) else None
             wanted = " or ".join(map(str, expected))
-            raise Unexpected(step, f"{answer.status} {problem}, not {wanted}", answer.status)
-        return answer
+            raise UnexpectedResponse(
+                step, f"{response.status} {problem}, not {wanted}", response.status
+            )
+        return response
 
     def _event(
         self,
@@ -98,7 +128,7 @@ class Version:
         body: dict[str, Any] | None,
         if_match: str,
     ) -> dict[str, Any]:
-        # Payload format 2.0, as far as it says anything about the request:
+        # The parts of payload format 2.0 that describe the request:
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
         method, _, resource = route.partition(" ")
         path = resource.replace("{username}", username)
@@ -125,15 +155,17 @@ class Version:
         }
 
 
-def _read(step: str, payload: bytes) -> Answer:
+def _read(step: str, payload: bytes) -> Response:
     try:
         match json.loads(payload):
             case {"statusCode": int(status), "headers": dict(headers), "body": str(body)}:
-                return Answer(
+                return Response(
                     status,
                     {name.lower(): str(value) for name, value in headers.items()},
                     json.loads(body) if body else None,
                 )
     except ValueError:
         pass
-    raise Unexpected(step, "no answer that the gateway could pass on, or no JSON in it")
+    raise UnexpectedResponse(
+        step, "no response that the gateway could return, or its body is no JSON"
+    )
