@@ -18,13 +18,21 @@ _LOOPBACK = ("127.0.0.1", "localhost")
 _PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes long and rarely fails; only with --long")
     given = (os.environ.get(name) for name in ("NO_PROXY", "no_proxy"))
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, [*given, *_LOOPBACK]))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run as long as ./scripts/verify does")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture(scope="session")

@@ -29,10 +29,13 @@ _QUICK: Final = (
     _suite("unit", "-n", "auto", "tests/unit"),
 )
 _IN_TWO: Final = ("-n", "2", "--dist", "loadfile")
+# Otherwise what has the fewest tests comes last: those that scan, and one worker waits for them.
+_IN_ORDER: Final = "--no-loadscope-reorder"
 _REST: Final = (
     _suite(
         "infrastructure",
         *_IN_TWO,
+        _IN_ORDER,
         *("tests/integration", "tests/compatibility", "tests/infrastructure"),
     ),
     (

@@ -2,8 +2,9 @@
 
 They are the conformance suite with many more sequences and cases; the API with a function that has
 only its role's permissions; rehearsals of the restore in docs/operations.md, of the pipeline in
-docs/pipeline.md, which builds the current commit, and of a copied checkout; the benchmarks' tests;
-and whether the function has become slower or its memory grows.
+docs/pipeline.md, which builds the current commit, and of a copied checkout; the property tests with
+many more examples; scans of the templates of a filled-in constants.py; the benchmarks' tests; and
+whether the function has become slower or its memory grows.
 """
 
 import argparse
@@ -21,6 +22,8 @@ _STEPS: Final = (
         *("tests/end_to_end", "tests/privilege"),
     ),
     ("pytest", "-v", "-s", "tests/rehearsal"),
+    ("pytest", "--long", "-n", "2", "tests/unit"),
+    ("pytest", "--long", "-m", "long", "tests/infrastructure"),
     ("pytest", "benchmarks/tests"),
     ("./scripts/benchmark", "--check"),
 )

@@ -1,5 +1,6 @@
 """The templates of each environment, synthesized once, offline."""
 
+import fcntl
 import functools
 import json
 import os
@@ -83,9 +84,18 @@ def assemblies(
         "developer": (app.main, {"developer": "Jane-1"}),
         "toolchain": (toolchain.main, {}),
     }
-    folder = tmp_path_factory.mktemp("assemblies")
-    for name, (main, arguments) in syntheses.items():
-        synthesize(main, arguments, folder / name)
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # the run's: the first worker that needs them makes them for all
+    folder /= "assemblies"
+    folder.mkdir(exist_ok=True)
+    done = folder / "done"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            for name, (main, arguments) in syntheses.items():
+                synthesize(main, arguments, folder / name)
+            done.touch()
     return {name: folder / name for name in syntheses}
 
 

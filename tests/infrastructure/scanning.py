@@ -34,16 +34,13 @@ class Nagged(NamedTuple):
     path: str
 
 
-def nag(
-    synthesize: Callable[[Path], None], folder: Path, packs: Iterable[Any], *, unexcused: bool
-) -> set[Nagged]:
-    """Synthesize into a folder, and return what cdk-nag finds.
+def nag(synthesize: Callable[[Path], None], folder: Path, packs: Iterable[Any]) -> set[Nagged]:
+    """Synthesize into a folder, and return what cdk-nag finds, accepted findings included.
 
     Args:
         synthesize: Synthesizes into a folder.
         folder: The folder.
         packs: The packs of rules.
-        unexcused: Whether to include accepted findings.
     """
     with pytest.MonkeyPatch.context() as patch:
         plain = cdk.App
@@ -55,8 +52,7 @@ def nag(
             return made
 
         patch.setattr(cdk, "App", with_packs)
-        if unexcused:
-            patch.setattr(cdk.Validations, "acknowledge", lambda *_arguments: None)
+        patch.setattr(cdk.Validations, "acknowledge", lambda *_arguments: None)
         try:
             synthesize(folder)
         except RuntimeError as failure:

@@ -99,8 +99,11 @@ def test_the_endpoint_is_an_output(template: Template) -> None:
 
 
 def test_cfn_lint_finds_nothing(assemblies: Mapping[str, Path]) -> None:
-    files = [path for folder in assemblies.values() for path in folder.rglob("*.template.json")]
-    assert len(files) > len(assemblies)
+    # A developer's differs from the sandbox's in names, and what the pipeline deploys in nothing:
+    # test_toolchain.py.
+    names = assemblies.keys() - {"developer"}
+    files = [path for name in names for path in assemblies[name].glob("*.template.json")]
+    assert len(files) == len(names)
     assert cfn_lint(files) == ""
 
 

@@ -91,9 +91,7 @@ def synthesized(synthesize: Synthesize, tmp_path_factory: pytest.TempPathFactory
         with pytest.MonkeyPatch.context() as patch:
             for constant, value in WAYS[way].items():
                 patch.setattr(constants, constant, value)
-            found = nag(
-                functools.partial(synthesize, main, arguments), folder, packs, unexcused=True
-            )
+            found = nag(functools.partial(synthesize, main, arguments), folder, packs)
         made[way, name] = folder, found
     return made
 
@@ -145,6 +143,8 @@ def test_cdk_nag_would_find_just_what_is_accepted(
     assert set(map(whole, found)) == set(map(whole, accepted))
 
 
+# What a team has filled in is scanned in each run: test_findings.py and test_component.py.
+@pytest.mark.long
 def test_checkov_would_find_just_what_is_accepted(
     templates_of_pipelines: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -157,6 +157,7 @@ def test_checkov_would_find_just_what_is_accepted(
     }
 
 
+@pytest.mark.long
 def test_cfn_lint_finds_nothing(templates_of_pipelines: dict[str, Path]) -> None:
     # Two pipelines, and what each deploys; and what the second has in its other region.
     assert len(templates_of_pipelines) == 3 + 5

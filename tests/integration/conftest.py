@@ -1,11 +1,10 @@
-"""The stores of users that are tested: the fake, moto, and AWS's own DynamoDB engine."""
+"""The stores of users that are tested: the fake, and AWS's own DynamoDB engine."""
 
 import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from backend.users.dynamodb.client import Client
 from backend.users.dynamodb.repository import DynamoDBUserRepository
@@ -25,16 +24,6 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the credentials that Lambda sets for a function."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-
-
-@pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    """Start moto in memory, and yield its endpoint."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture
@@ -71,28 +60,15 @@ def clock() -> Clock:
 def dynamodb_users(
     dynamodb_local: str, table: "DynamoDBClient", table_name: str, clock: Clock
 ) -> Iterator[DynamoDBUserRepository]:
-    yield from _users(dynamodb_local, table_name, clock)
-
-
-@pytest.fixture(params=["in_memory", "moto", "dynamodb_local"])
-def users(
-    request: pytest.FixtureRequest, table_name: str, clock: Clock
-) -> Iterator[UserRepository]:
-    match request.param:
-        case "in_memory":
-            yield InMemoryUserRepository(clock=clock)
-        case "moto":
-            endpoint = request.getfixturevalue("moto")
-            made = make_client(endpoint)
-            create_table(made, table_name)
-            made.close()
-            yield from _users(endpoint, table_name, clock)
-        case _:
-            yield request.getfixturevalue("dynamodb_users")
-
-
-def _users(endpoint: str, table_name: str, clock: Clock) -> Iterator[DynamoDBUserRepository]:
     # Longer deadlines than in production, because the machine may be busy.
-    client = Client(endpoint, REGION, attempt_seconds=60)
+    client = Client(dynamodb_local, REGION, attempt_seconds=60)
     yield DynamoDBUserRepository(Table(client, table_name, deadline_seconds=150), clock=clock)
     client.close()
+
+
+@pytest.fixture(params=["in_memory", "dynamodb_local"])
+def users(request: pytest.FixtureRequest, clock: Clock) -> UserRepository:
+    if request.param == "in_memory":
+        return InMemoryUserRepository(clock=clock)
+    made: UserRepository = request.getfixturevalue("dynamodb_users")
+    return made

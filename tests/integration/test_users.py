@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 
 from backend.api.runtime.errors import PreconditionFailed
-from backend.users.dynamodb.repository import DynamoDBUserRepository
 from backend.users.errors import EmailTaken, IdempotencyKeyReused, UsernameTaken, UserNotFound
 from backend.users.models import User
 from backend.users.repository import IdempotencyKey, Listing, Page, UserRepository
-from tests.in_memory_users import InMemoryUserRepository
 from tests.integration.conftest import Clock
 
 EVERY_MEMBER: dict[str, Any] = {
@@ -261,19 +259,10 @@ class TestLists:
     def test_nobody_is_listed_where_nobody_is(self, users: UserRepository) -> None:
         assert users.list_users(Listing(limit=1)) == Page([], more=False)
 
-    @pytest.mark.parametrize("limit", [1, 2, 7, 25, 40, 100])
-    def test_pages_are_full_and_each_user_is_on_one(
-        self, users: UserRepository, limit: int
-    ) -> None:
+    def test_pages_are_full_and_each_user_is_on_one(self, users: UserRepository) -> None:
         names = _create_many(users)
-        pages = walk(users, Listing(limit))
-        assert [name for page in pages for name in page] == names
-        assert {len(page) for page in pages[:-1]} <= {limit}
-
-    @pytest.mark.parametrize("limit", [1, 2, 7, 25])
-    @pytest.mark.parametrize(
-        ("filters", "expected"),
-        [
+        filters: list[tuple[dict[str, str], str]] = [
+            ({}, r".*"),
             ({"status": "suspended"}, r".*[05]"),
             ({"status": "active"}, r".*[^05]"),
             ({"username_prefix": "user1"}, "user1.*"),
@@ -281,15 +270,12 @@ class TestLists:
             ({"username_prefix": "user12"}, "user12"),
             ({"username_prefix": "v"}, "v.*"),
             ({"username_prefix": "nobody"}, "nobody"),
-        ],
-    )
-    def test_filters_leave_full_pages(
-        self, users: UserRepository, limit: int, filters: dict[str, str], expected: str
-    ) -> None:
-        names = [name for name in _create_many(users) if re.fullmatch(expected, name)]
-        pages = walk(users, Listing(limit, **filters))
-        assert [name for page in pages for name in page] == names
-        assert {len(page) for page in pages[:-1]} <= {limit}
+        ]
+        for (chosen, pattern), limit in itertools.product(filters, [1, 2, 7, 25, 40, 100]):
+            pages = walk(users, Listing(limit, **chosen))
+            expected = [name for name in names if re.fullmatch(pattern, name)]
+            assert [name for page in pages for name in page] == expected, (chosen, limit)
+            assert {len(page) for page in pages[:-1]} <= {limit}, (chosen, limit)
 
     def test_a_user_is_found_by_email_in_any_case(self, users: UserRepository) -> None:
         jane = users.create(user("jane", email="Jane@Example.com"))
@@ -331,17 +317,6 @@ def test_the_store_can_be_reached(users: UserRepository) -> None:
 
 
 class TestAtOnce:
-    """moto isn't made for several threads, so it has no part here."""
-
-    @pytest.fixture(params=["in_memory", "dynamodb_local"])
-    def users(
-        self, request: pytest.FixtureRequest
-    ) -> InMemoryUserRepository | DynamoDBUserRepository:
-        if request.param == "in_memory":
-            return InMemoryUserRepository()
-        made: DynamoDBUserRepository = request.getfixturevalue("dynamodb_users")
-        return made
-
     def test_one_of_many_creates_of_a_username_succeeds(self, users: UserRepository) -> None:
         assert _succeeded(users, [user("jane") for _ in range(20)]) == 1
 

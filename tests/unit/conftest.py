@@ -1,10 +1,22 @@
-"""How property tests run: how long an example takes says how busy the machine is, and no more."""
+"""How property tests run, and what Lambda tells the function."""
+
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Otherwise each logger adds a filter to pytest's handlers, which live as long as the process.
+    os.environ["POWERTOOLS_LOG_DEDUPLICATION_DISABLED"] = "true"
+    settings.register_profile(
+        "unit",
+        max_examples=2000 if config.getoption("long") else 25,
+        # How long an example takes says how busy the machine is, and no more.
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("unit")
 
 
 @pytest.fixture

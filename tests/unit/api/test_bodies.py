@@ -1,6 +1,7 @@
 import contextlib
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,10 +37,10 @@ def in_object(value: str) -> str:
     return f'{{"a":{value}}}'
 
 
-both_encodings = pytest.mark.parametrize("deliver", [str, str.encode], ids=["as-text", "as-base64"])
+# As API Gateway delivers a body: as text, or as base64.
+DELIVERIES: list[Callable[[str], str | bytes]] = [str, str.encode]
 
 
-@both_encodings
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
@@ -52,8 +53,8 @@ both_encodings = pytest.mark.parametrize("deliver", [str, str.encode], ids=["as-
         ('{"a":1,"A":2}', {"a": 1, "A": 2}),
     ],
 )
-def test_reads_an_object(deliver: Any, raw: str, expected: dict[str, Any]) -> None:
-    assert read(deliver(raw)) == expected
+def test_reads_an_object(raw: str, expected: dict[str, Any]) -> None:
+    assert [read(deliver(raw)) for deliver in DELIVERIES] == [expected, expected]
 
 
 @pytest.mark.parametrize("raw", [None, "", b""])
@@ -62,7 +63,6 @@ def test_needs_a_body(raw: str | bytes | None) -> None:
         read(raw)
 
 
-@both_encodings
 @pytest.mark.parametrize(
     "raw",
     [
@@ -72,9 +72,10 @@ def test_needs_a_body(raw: str | bytes | None) -> None:
         *('{"a":1} // why', "<a/>", "a=1", "{}\x00"),
     ],
 )
-def test_refuses_what_is_not_json(deliver: Any, raw: str) -> None:
-    with pytest.raises(MalformedRequest):
-        read(deliver(raw))
+def test_refuses_what_is_not_json(raw: str) -> None:
+    for deliver in DELIVERIES:
+        with pytest.raises(MalformedRequest):
+            read(deliver(raw))
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
@@ -142,10 +143,10 @@ def test_nesting_of_any_depth_is_read_or_refused(depth: int, value: str) -> None
         r'{"attributes":{"\udc00":1}}',
     ],
 )
-@both_encodings
-def test_refuses_unpaired_surrogates(deliver: Any, raw: str) -> None:
-    with pytest.raises(MalformedRequest, match="surrogates"):
-        read(deliver(raw))
+def test_refuses_unpaired_surrogates(raw: str) -> None:
+    for deliver in DELIVERIES:
+        with pytest.raises(MalformedRequest, match="surrogates"):
+            read(deliver(raw))
 
 
 def test_refuses_an_unpaired_surrogate_that_the_event_itself_escapes() -> None:
@@ -177,10 +178,10 @@ def test_refuses_utf_16_that_is_valid_utf_8() -> None:
         read('{"a":1}'.encode("utf-16-le"))
 
 
-@both_encodings
-def test_refuses_a_byte_order_mark(deliver: Any) -> None:
-    with pytest.raises(MalformedRequest):
-        read(deliver("\ufeff{}"))
+def test_refuses_a_byte_order_mark() -> None:
+    for deliver in DELIVERIES:
+        with pytest.raises(MalformedRequest):
+            read(deliver("\ufeff{}"))
 
 
 @pytest.mark.parametrize("filler", ["x", "é", "😀"])
@@ -303,7 +304,6 @@ def test_a_number_comes_back_as_the_nearest_double(literal: str, back: str) -> N
     assert json.dumps(read(in_object(literal))["a"]) == back
 
 
-@pytest.mark.parametrize("sign", ["", "-"])
 @pytest.mark.parametrize(
     "number",
     [
@@ -312,8 +312,9 @@ def test_a_number_comes_back_as_the_nearest_double(literal: str, back: str) -> N
         "0." + "0" * 400 + "1",
     ],
 )
-def test_a_number_that_no_double_is_near_enough_to_is_none(number: str, sign: str) -> None:
-    assert not math.isfinite(read(in_object(sign + number))["a"])
+def test_a_number_that_no_double_is_near_enough_to_is_none(number: str) -> None:
+    for signed in (number, f"-{number}"):
+        assert not math.isfinite(read(in_object(signed))["a"])
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.floats(-1e-307, 1e-307))

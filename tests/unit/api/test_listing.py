@@ -48,15 +48,13 @@ def test_filters_are_read(query: str, listing: Listing) -> None:
 
 
 @pytest.mark.parametrize("name", LIST_PARAMETERS)
-@pytest.mark.parametrize(
-    "value", ["", " ", "%00", "%F0%9F%99%82", "x" * 10_000, "null", "%2", "[]"]
-)
-def test_no_parameter_takes_these(name: str, value: str) -> None:
-    if (name, value) == ("username_prefix", "null"):
-        assert read_listing("username_prefix=null").username_prefix == "null"
-        return
-    with pytest.raises(MalformedRequest, match=f"^Send (a )?{name} "):
-        read_listing(f"{name}={value}")
+def test_no_parameter_takes_these(name: str) -> None:
+    values = ["", " ", "%00", "%F0%9F%99%82", "x" * 10_000, "%2", "[]"]
+    if name != "username_prefix":  # a username may begin with it
+        values.append("null")
+    for value in values:
+        with pytest.raises(MalformedRequest, match=f"^Send (a )?{name} "):
+            read_listing(f"{name}={value}")
 
 
 @pytest.mark.parametrize(

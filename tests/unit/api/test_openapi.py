@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonschema_rs
-import openapi_spec_validator
 import pytest
 
 from backend.api.openapi import document, written
@@ -116,20 +115,10 @@ def test_what_is_committed_is_what_the_code_makes() -> None:
     assert written.PATH.read_text() == written.text(DOCUMENT), "run ./scripts/openapi, and commit"
 
 
-def test_the_document_is_valid() -> None:
-    openapi_spec_validator.validate(json.loads(written.text(DOCUMENT)))
-
-
-EXAMPLES = list(examples())
-
-
-@pytest.mark.parametrize(("at", "schema", "example"), EXAMPLES, ids=[e[0] for e in EXAMPLES])
-def test_every_example_is_valid(at: str, schema: Schema, example: Any) -> None:
-    validator(schema).validate(example)
-
-
-def test_the_examples_are_found() -> None:
-    assert len(EXAMPLES) > 2 * len(OPERATIONS)
+def test_every_example_is_valid() -> None:
+    found = list(examples())
+    assert [at for at, schema, example in found if not validator(schema).is_valid(example)] == []
+    assert len(found) > 2 * len(OPERATIONS)
 
 
 def test_every_body_has_an_example() -> None:
@@ -152,11 +141,11 @@ def test_every_problem_type_is_in_the_document_and_explained() -> None:
         )
 
 
-@pytest.mark.parametrize("text", [kind.explanation for kind in KINDS])
-def test_an_explanation_is_a_few_plain_sentences(text: str) -> None:
-    assert 1 < len(re.findall(r"\.(?: |$)", text)) <= 4
-    assert text.endswith(".")
-    assert not set(text) & set("<>`*&\n")
+def test_an_explanation_is_a_few_plain_sentences() -> None:
+    for text in (kind.explanation for kind in KINDS):
+        assert 1 < len(re.findall(r"\.(?: |$)", text)) <= 4, text
+        assert text.endswith(".")
+        assert not set(text) & set("<>`*&\n")
 
 
 def test_an_example_has_the_status_under_which_it_stands() -> None:
@@ -186,16 +175,17 @@ def test_the_user_has_the_members_that_the_schema_has() -> None:
     }
 
 
-@pytest.mark.parametrize("body", BODIES, ids=lambda body: json.dumps(body)[:40])
 @pytest.mark.parametrize("name", PARSE)
-def test_the_document_takes_what_the_code_takes(name: str, body: dict[str, Any]) -> None:
-    sent = {"username": "jane", **body} if name == "NewUser" else body
-    try:
-        PARSE[name](json.loads(json.dumps(sent)))
-        is_taken = True
-    except InvalidUser:
-        is_taken = False
-    assert validator(SCHEMAS[name]).is_valid(sent) == is_taken
+def test_the_document_takes_what_the_code_takes(name: str) -> None:
+    documented = validator(SCHEMAS[name])
+    for body in BODIES:
+        sent = {"username": "jane", **body} if name == "NewUser" else body
+        try:
+            PARSE[name](json.loads(json.dumps(sent)))
+            is_taken = True
+        except InvalidUser:
+            is_taken = False
+        assert documented.is_valid(sent) == is_taken, body
 
 
 def test_an_answer_has_no_nulls() -> None:
@@ -252,9 +242,7 @@ def test_an_operation_names_the_scope_of_its_kind(name: str) -> None:
         assert {"401", "403"} <= set(answers)
 
 
-@every_operation
-def test_an_operation_has_a_name_of_its_own_that_fits_a_function(name: str) -> None:
-    operation = OPERATIONS[name]
-    assert re.fullmatch("[a-z]+([A-Z][a-z]*)*", operation["operationId"])
-    ids = [other["operationId"] for other in OPERATIONS.values()]
-    assert ids.count(operation["operationId"]) == 1
+def test_an_operation_has_a_name_of_its_own_that_fits_a_function() -> None:
+    ids = [operation["operationId"] for operation in OPERATIONS.values()]
+    assert [i for i in ids if not re.fullmatch("[a-z]+([A-Z][a-z]*)*", i)] == []
+    assert len(set(ids)) == len(ids)

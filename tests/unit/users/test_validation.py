@@ -8,7 +8,7 @@ from typing import Any
 
 import pycountry
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.users import schema, validation
@@ -64,24 +64,106 @@ def nested(depth: int) -> Any:
 # Members, one by one
 
 
-@pytest.mark.parametrize(
-    "username",
-    ["a", "7", "ab", "a.b", "a_b", "a-b", "a+b", "jane@example.com", "a..b", "a" * 128],
-)
-def test_takes_a_username(username: str) -> None:
-    assert validation.parse_new_user({"username": username}).username == username
+# Of each member, what every write takes as it is, and what every write refuses.
 
-
-@pytest.mark.parametrize(
-    "username",
-    [
+LIMITS = {"given_name": 256, "family_name": 256, "display_name": 256, "state": 64}
+CONTROLS = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0))]
+UNSEEN = [
+    *(" ", "\N{NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}" * 3, "\u2028", "\N{SOFT HYPHEN}"),
+    *("\u200b", "\u200e\u202e", "\ufeff", "\U000e0041", " \u2060 ", "\N{HANGUL FILLER}"),
+    *("\N{BRAILLE PATTERN BLANK}", "\ufe0f", "\U000e0100", "\u034f", "\u180e", "\u17b4"),
+]
+TAKEN: dict[str, list[str]] = {
+    "username": ["a", "7", "ab", "a.b", "a_b", "a-b", "a+b", "j@example.com", "a..b", "a" * 128],
+    "email": [
+        "jane@example.com",
+        "Jane.Doe+news@Sub.Example-Host.COM",
+        "o'neil!#$%&*/=?^_`{|}~-@example.com",
+        "jane@localhost",
+        "jane@xn--bcher-kva.example",
+        "jane@ab--cd.example",
+        "j" * 64 + "@example.com",
+        "j@" + "e" * 63 + ".com",
+        "j@" + ".".join(["e" * 62] * 4),  # 2 + 4 * 62 + 3 = 253
+        "jj@" + ".".join(["e" * 62] * 4),
+    ],
+    "status": ["active", "suspended"],
+    "phone_number": ["+1234567", "+4915112345678", "+123456789012345", "+9000000"],
+    "locale": [
+        *("en", "en-US", "de-CH-1996", "zh-Hant-TW", "zh-yue-HK", "es-419", "sl-rozaj-biske"),
+        *("en-u-ca-gregory", "de-DE-u-co-phonebk-x-private", "x-whatever", "haw"),
+        *("art-lojban", "zh-min-nan", "i-klingon", "sgn-BE-FR", "en-GB-oed"),
+        # RFC 5646, section 2.1.1: case never tells tags apart.
+        *("EN-us", "ZH-hANT-tw", "X-Whatever", "I-Klingon", "sgn-be-fr", "EN-gb-OED"),
+        "en-x" + "-abcdefg" * 31 + "-abc",  # 256 characters
+    ],
+    "zoneinfo": ["America/Argentina/Buenos_Aires", "UTC", "Etc/GMT+5", "Asia/Calcutta"],
+    **{
+        name: [
+            *("x", *(character * limit for character in "xé名😀~\u0301\ue000")),
+            # Emoji and some languages need what nobody sees beside what is seen.
+            *(text for unseen in UNSEEN for text in (unseen + "x", "x" + unseen)),
+        ]
+        for name, limit in LIMITS.items()
+    },
+}
+REFUSED: dict[str, list[str]] = {
+    "username": [
         *("", ".a", "a.", "-a", "a-", "_a", "a_", "@a", "a@", "+a", "a+", "-"),
         *("a b", " a", "a ", "a\n", "\na", "a\x00b", "a/b", "a%b", "a#b", "jäne", "a" * 129),
-        *(KELVIN_SIGN, "a" + KELVIN_SIGN, *NOT_STRINGS),
+        *(KELVIN_SIGN, "a" + KELVIN_SIGN),
     ],
-)
-def test_refuses_a_username(username: object) -> None:
-    assert pointers(validation.parse_new_user, {"username": username}) == ["/username"]
+    "email": [
+        *("", "jane", "@", "jane@", "@example.com", "a@b@example.com", "jane doe@example.com"),
+        *(".a@example.com", "a.@example.com", "a..b@example.com"),
+        *("a@.com", "a@example..com", "a@example.com.", "a@-b.com", "a@b-.com", "a@b_c.com"),
+        *("jäne@example.com", "jane@exämple.com", "jane@example.com\n", "jane@example.com "),
+        *("j" * 65 + "@example.com", "j@" + "e" * 64 + ".com"),
+        *("jjj@" + ".".join(["e" * 62] * 4), "Jane <jane@example.com>"),
+    ],
+    "status": ["", "Active", "ACTIVE", "deleted", "active "],
+    "phone_number": [
+        *("", "+", "+123456", "+1234567890123456", "+0234567", "1234567", "00491511234567"),
+        *("+49 151 1234567", "+49-151-1234567", "+1234567x", "+1234567\n", " +1234567"),
+        "+١٢٣٤٥٦٧",
+    ],
+    "locale": [
+        *("", "e", "en_US", "en-", "-en", "en--US", "en-US-", "123", "abcdefghi", "en US"),
+        *("en-US\n", "en-u", "en-x", "x", "a-DE", "en-US.UTF-8", "dé", "i-unheard"),
+        "en-x" + "-abcdefg" * 31 + "-abcd",
+    ],
+    "zoneinfo": [
+        *("", "Europe/Atlantis", "Europe", "Europe/", "europe/berlin", "Berlin", "+01:00"),
+        *("../zoneinfo/UTC", "/etc/localtime", "Europe/Berlin\n", " UTC", "zone.tab"),
+    ],
+    "country": ["", "de", "De", "DEU", "276", "D", "DE\n", "XK"],
+    **{
+        name: [
+            *("", "x" * (limit + 1), "😀" * (limit + 1), "\n" * (limit + 1), *UNSEEN),
+            *(text for c in CONTROLS for text in (c, f"a{c}b", f"a{c}")),
+        ]
+        for name, limit in LIMITS.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_takes_as_it_is(name: str) -> None:
+    def taken(value: str) -> object:
+        try:
+            return create({name: value}).to_document()[name]
+        except InvalidUser as error:
+            return error
+
+    assert [(v, taken(v)) for v in TAKEN[name] if taken(v) != v] == []
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refuses(name: str) -> None:
+    for write in WRITES:
+        for value in (*REFUSED[name], *NOT_STRINGS):
+            found = [fault.pointer for fault in faults_of(write, {name: value})]
+            assert found == [f"/{name}"], (write, value)
 
 
 @pytest.mark.parametrize("document", [{}, {"username": None}, {"email": "jane@example.com"}])
@@ -97,162 +179,13 @@ def test_stores_the_username_in_lower_case() -> None:
 
 @pytest.mark.parametrize(
     ("username", "stored"),
-    [("JANE", "jane"), ("jane", "jane"), ("A@B", "a@b"), ("-a", None), ("", None), ("a\n", None)],
+    [
+        *[("JANE", "jane"), ("jane", "jane"), ("A@B", "a@b"), ("-a", None), ("", None)],
+        *[("a\n", None), (KELVIN_SIGN, None)],
+    ],
 )
 def test_normalizes_a_username(username: str, stored: str | None) -> None:
     assert validation.normalized_username(username) == stored
-
-
-def test_a_letter_whose_lower_case_is_ascii_is_no_username() -> None:
-    assert validation.normalized_username(KELVIN_SIGN) is None
-
-
-@pytest.mark.parametrize(
-    "email",
-    [
-        "jane@example.com",
-        "Jane.Doe+news@Sub.Example-Host.COM",
-        "o'neil!#$%&*/=?^_`{|}~-@example.com",
-        "jane@localhost",
-        "jane@xn--bcher-kva.example",
-        "jane@ab--cd.example",
-        "j" * 64 + "@example.com",
-        "j@" + "e" * 63 + ".com",
-        "j@" + ".".join(["e" * 62] * 4),  # 2 + 4 * 62 + 3 = 253
-        "jj@" + ".".join(["e" * 62] * 4),
-    ],
-)
-def test_takes_an_email_as_it_was_given(email: str) -> None:
-    assert user(email=email).members["email"] == email
-
-
-@pytest.mark.parametrize(
-    "email",
-    [
-        *("", "jane", "@", "jane@", "@example.com", "a@b@example.com", "jane doe@example.com"),
-        *(".a@example.com", "a.@example.com", "a..b@example.com"),
-        *("a@.com", "a@example..com", "a@example.com.", "a@-b.com", "a@b-.com", "a@b_c.com"),
-        *("jäne@example.com", "jane@exämple.com", "jane@example.com\n", "jane@example.com "),
-        *("j" * 65 + "@example.com", "j@" + "e" * 64 + ".com"),
-        *("jjj@" + ".".join(["e" * 62] * 4), "Jane <jane@example.com>"),
-        *NOT_STRINGS,
-    ],
-)
-def test_refuses_an_email(email: object) -> None:
-    assert pointers(create, {"email": email}) == ["/email"]
-
-
-@pytest.mark.parametrize("status", ["active", "suspended"])
-def test_takes_a_status(status: str) -> None:
-    assert user(status=status).members["status"] == status
-
-
-@pytest.mark.parametrize("status", ["", "Active", "ACTIVE", "deleted", "active ", *NOT_STRINGS])
-def test_refuses_a_status(status: object) -> None:
-    assert pointers(create, {"status": status}) == ["/status"]
-
-
-@pytest.mark.parametrize(
-    ("name", "limit"),
-    [("given_name", 256), ("family_name", 256), ("display_name", 256), ("state", 64)],
-)
-class TestText:
-    @pytest.mark.parametrize("character", ["x", "é", "名", "😀", "~", "\u0301", "\ue000"])
-    def test_takes_as_many_characters_as_the_limit(
-        self, name: str, limit: int, character: str
-    ) -> None:
-        assert user(**{name: character * limit}).members[name] == character * limit
-
-    def test_takes_one_character(self, name: str, limit: int) -> None:  # noqa: ARG002 the class's
-        assert user(**{name: "x"}).members[name] == "x"
-
-    @pytest.mark.parametrize("character", ["x", "😀"])
-    def test_refuses_one_character_more(self, name: str, limit: int, character: str) -> None:
-        assert pointers(create, {name: character * (limit + 1)}) == [f"/{name}"]
-
-    @pytest.mark.parametrize("control", [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0))])
-    def test_refuses_control_characters(
-        self,
-        name: str,
-        limit: int,  # noqa: ARG002 the class's
-        control: str,
-    ) -> None:
-        for text in (control, f"a{control}b", f"a{control}"):
-            assert pointers(create, {name: text}) == [f"/{name}"]
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            *(" ", "\N{NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}" * 3, "\u2028", "\N{SOFT HYPHEN}"),
-            *("\u200b", "\u200e\u202e", "\ufeff", "\U000e0041", " \u2060 ", "\N{HANGUL FILLER}"),
-            *("\N{BRAILLE PATTERN BLANK}", "\ufe0f", "\U000e0100", "\u034f", "\u180e", "\u17b4"),
-        ],
-    )
-    def test_refuses_what_nobody_sees(self, name: str, limit: int, text: str) -> None:  # noqa: ARG002 the class's
-        assert pointers(create, {name: text}) == [f"/{name}"]
-        assert pointers(replace, {name: text}) == [f"/{name}"]
-        assert pointers(patch, {name: text}) == [f"/{name}"]
-        # But as a part of what is seen: emoji and some languages need them.
-        assert user(**{name: text + "x"}).members[name] == text + "x"
-        assert user(**{name: "x" + text}).members[name] == "x" + text
-
-    @pytest.mark.parametrize("value", ["", *NOT_STRINGS])
-    def test_refuses_what_is_no_text(self, name: str, limit: int, value: object) -> None:  # noqa: ARG002 the class's
-        assert pointers(create, {name: value}) == [f"/{name}"]
-
-    def test_says_once_that_a_text_is_too_long_and_has_control_characters(
-        self, name: str, limit: int
-    ) -> None:
-        assert pointers(create, {name: "\n" * (limit + 1)}) == [f"/{name}"]
-
-
-@pytest.mark.parametrize("number", ["+1234567", "+4915112345678", "+123456789012345", "+9000000"])
-def test_takes_a_phone_number(number: str) -> None:
-    assert user(phone_number=number).members["phone_number"] == number
-
-
-@pytest.mark.parametrize(
-    "number",
-    [
-        *("", "+", "+123456", "+1234567890123456", "+0234567", "1234567", "00491511234567"),
-        *("+49 151 1234567", "+49-151-1234567", "+1234567x", "+1234567\n", " +1234567"),
-        *("+١٢٣٤٥٦٧", *NOT_STRINGS),
-    ],
-)
-def test_refuses_a_phone_number(number: object) -> None:
-    assert pointers(create, {"phone_number": number}) == ["/phone_number"]
-
-
-@pytest.mark.parametrize(
-    "locale",
-    [
-        *("en", "en-US", "de-CH-1996", "zh-Hant-TW", "zh-yue-HK", "es-419", "sl-rozaj-biske"),
-        *("en-u-ca-gregory", "de-DE-u-co-phonebk-x-private", "x-whatever", "haw"),
-        *("art-lojban", "zh-min-nan", "i-klingon", "sgn-BE-FR", "en-GB-oed"),
-        # RFC 5646, section 2.1.1: case never tells tags apart.
-        *("EN-us", "ZH-hANT-tw", "X-Whatever", "I-Klingon", "sgn-be-fr", "EN-gb-OED"),
-    ],
-)
-def test_takes_a_locale(locale: str) -> None:
-    assert user(locale=locale).members["locale"] == locale
-
-
-@pytest.mark.parametrize(
-    "locale",
-    [
-        *("", "e", "en_US", "en-", "-en", "en--US", "en-US-", "123", "abcdefghi", "en US"),
-        *("en-US\n", "en-u", "en-x", "x", "a-DE", "en-US.UTF-8", "dé", "i-unheard", *NOT_STRINGS),
-    ],
-)
-def test_refuses_a_locale(locale: object) -> None:
-    assert pointers(create, {"locale": locale}) == ["/locale"]
-
-
-@pytest.mark.parametrize(
-    "zone", ["Europe/Berlin", "America/Argentina/Buenos_Aires", "UTC", "Etc/GMT+5", "Asia/Calcutta"]
-)
-def test_takes_a_time_zone(zone: str) -> None:
-    assert user(zoneinfo=zone).members["zoneinfo"] == zone
 
 
 def test_takes_every_time_zone_of_the_database() -> None:
@@ -260,17 +193,6 @@ def test_takes_every_time_zone_of_the_database() -> None:
     assert len(zones) > 400
     for zone in zones:
         user(zoneinfo=zone)
-
-
-@pytest.mark.parametrize(
-    "zone",
-    [
-        *("", "Europe/Atlantis", "Europe", "Europe/", "europe/berlin", "Berlin", "+01:00"),
-        *("../zoneinfo/UTC", "/etc/localtime", "Europe/Berlin\n", " UTC", "zone.tab", *NOT_STRINGS),
-    ],
-)
-def test_refuses_a_time_zone(zone: object) -> None:
-    assert pointers(create, {"zoneinfo": zone}) == ["/zoneinfo"]
 
 
 def is_country(code: str) -> bool:
@@ -281,11 +203,6 @@ def test_the_countries_are_those_of_iso_3166() -> None:
     letters = [chr(code) for code in range(ord("A"), ord("Z") + 1)]
     codes = {a + b for a in letters for b in letters}
     assert set(filter(is_country, codes)) == {country.alpha_2 for country in pycountry.countries}
-
-
-@pytest.mark.parametrize("code", ["", "de", "De", "DEU", "276", "D", "DE\n", "XK", *NOT_STRINGS])
-def test_refuses_a_country(code: object) -> None:
-    assert pointers(create, {"country": code}) == ["/country"]
 
 
 # Attributes
@@ -337,10 +254,10 @@ def test_an_attribute_comes_back_as_it_went_in(literal: str) -> None:
         *("NaN", "1e400", "-1e400", str(2**64 + 1), str(-(2**63) - 1), str(2**1024), "9" * 4000),
     ],
 )
-@every_write
-def test_refuses_an_attribute(write: Callable[[dict[str, Any]], object], literal: str) -> None:
+def test_refuses_an_attribute(literal: str) -> None:
     attributes = {"good": 1, "bad": json.loads(literal)}
-    assert pointers(write, {"attributes": attributes}) == ["/attributes/bad"]
+    for write in WRITES:
+        assert pointers(write, {"attributes": attributes}) == ["/attributes/bad"]
 
 
 @pytest.mark.parametrize("character", ["x", "é", "😀"])
@@ -374,12 +291,11 @@ def test_the_limit_of_16_kib_counts_bytes_of_utf_8() -> None:
     assert pointers(create, {"attributes": attributes}) == ["/attributes"]
 
 
-@pytest.mark.parametrize("value", ["x", 1, True, [], [{}]])
 @every_write
-def test_refuses_attributes_that_are_no_object(
-    write: Callable[[dict[str, Any]], object], value: object
-) -> None:
-    assert pointers(write, {"attributes": value}) == ["/attributes"]
+def test_refuses_attributes_that_are_no_object(write: Callable[[dict[str, Any]], object]) -> None:
+    values: list[object] = ["x", 1, True, [], [{}]]
+    for value in values:
+        assert pointers(write, {"attributes": value}) == ["/attributes"]
 
 
 @every_write
@@ -437,9 +353,9 @@ def test_no_detail_repeats_what_the_client_sent(
 
 
 @every_write
-@pytest.mark.parametrize("name", ["emial", "Email", "id", "password", "etag", "__proto__", "", " "])
-def test_refuses_unknown_members(write: Callable[[dict[str, Any]], object], name: str) -> None:
-    assert pointers(write, {name: "x"}) == [f"/{name}"]
+def test_refuses_unknown_members(write: Callable[[dict[str, Any]], object]) -> None:
+    for name in ("emial", "Email", "id", "password", "etag", "__proto__", "", " "):
+        assert pointers(write, {name: "x"}) == [f"/{name}"]
 
 
 def test_a_patch_that_removes_an_unknown_member_is_refused() -> None:
@@ -453,11 +369,12 @@ def test_a_new_user_has_no_read_only_members_to_send(name: str) -> None:
 
 @pytest.mark.parametrize("write", [replace, patch])
 @pytest.mark.parametrize("name", schema.READ_ONLY)
-@pytest.mark.parametrize("value", ["x", 7, None, [], {"a": None}])
 def test_ignores_read_only_members_in_changes(
-    write: Callable[[dict[str, Any]], Members], name: str, value: object
+    write: Callable[[dict[str, Any]], Members], name: str
 ) -> None:
-    assert write({name: value}) == {"status": "active"}
+    values: list[object] = ["x", 7, None, [], {"a": None}]
+    for value in values:
+        assert write({name: value}) == {"status": "active"}
 
 
 @pytest.mark.parametrize("write", [replace, patch])
@@ -469,11 +386,9 @@ def test_ignores_the_username_of_the_path_in_changes(
 
 
 @pytest.mark.parametrize("write", [replace, patch])
-@pytest.mark.parametrize("username", ["john", "", "jane ", "jane\n", *NOT_STRINGS])
-def test_refuses_another_username_in_changes(
-    write: Callable[[dict[str, Any]], object], username: object
-) -> None:
-    assert pointers(write, {"username": username, "email": "x"}) == ["/email", "/username"]
+def test_refuses_another_username_in_changes(write: Callable[[dict[str, Any]], object]) -> None:
+    for username in ("john", "", "jane ", "jane\n", *NOT_STRINGS):
+        assert pointers(write, {"username": username, "email": "x"}) == ["/email", "/username"]
 
 
 def test_a_letter_whose_lower_case_is_ascii_is_another_username() -> None:
@@ -701,7 +616,6 @@ _NAMES = st.sampled_from(["username", *schema.WRITABLE, *schema.READ_ONLY, "unhe
 _OBJECTS = st.dictionaries(_NAMES, _JSON, max_size=8)
 
 
-@settings(max_examples=100)
 @given(_VALID)
 def test_a_valid_document_round_trips(document: dict[str, Any]) -> None:
     state = validation.parse_new_user(document)
@@ -713,7 +627,6 @@ def test_a_valid_document_round_trips(document: dict[str, Any]) -> None:
     )
 
 
-@settings(max_examples=100)
 @given(_VALID)
 def test_what_a_client_reads_it_can_send_back_without_a_change(document: dict[str, Any]) -> None:
     state = validation.parse_new_user(document)
@@ -726,7 +639,6 @@ def test_what_a_client_reads_it_can_send_back_without_a_change(document: dict[st
     )
 
 
-@settings(max_examples=200)
 @given(_OBJECTS)
 def test_any_object_is_valid_or_says_what_is_wrong_with_it(document: dict[str, Any]) -> None:
     before = repr(document)
@@ -737,7 +649,6 @@ def test_any_object_is_valid_or_says_what_is_wrong_with_it(document: dict[str, A
     assert repr(document) == before
 
 
-@settings(max_examples=100)
 @given(_VALID, _VALID)
 def test_a_patch_applied_twice_changes_nothing_the_second_time(
     first: dict[str, Any], second: dict[str, Any]
