@@ -132,17 +132,17 @@ def components() -> dict[str, Response]:
         "Unavailable": _error_response(
             Unavailable, headers=("Retry-After",), gateway="Service Unavailable"
         ),
-        "Unauthorized": _of_the_gateway(
+        "Unauthorized": _gateway_response(
             "The request has no valid token.", "Unauthorized", "WWW-Authenticate"
         ),
-        "Forbidden": _of_the_gateway(
+        "Forbidden": _gateway_response(
             "The token lacks the required scope.", "Forbidden", "WWW-Authenticate"
         ),
-        "TooManyRequests": _of_the_gateway(
+        "TooManyRequests": _gateway_response(
             "Too many requests. Repeat the request later, and wait longer after each attempt.",
             "Too Many Requests",
         ),
-        "NoAnswer": _of_the_gateway(
+        "NoAnswer": _gateway_response(
             "The API did not respond to the gateway.", "Service Unavailable"
         ),
     }
@@ -189,7 +189,7 @@ def _error_response(
     }
 
 
-def _of_the_gateway(description: str, message: str, *names: str) -> Response:
+def _gateway_response(description: str, message: str, *names: str) -> Response:
     """Describe a response of the gateway's own, with only the headers that `names` lists."""
     result: Response = {"description": f"{description} Sent by the gateway."}
     if names:

@@ -28,7 +28,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 class ProblemType(NamedTuple):
-    """A kind of problem, and all that is said of it.
+    """A kind of problem, with its documentation.
 
     Attributes:
         status: The HTTP status.
@@ -52,7 +52,7 @@ class ProblemType(NamedTuple):
         return f"{self.meaning} {self.remedy}"
 
 
-# By the error; any that isn't listed is a bug, and an Exception.
+# By error. Any exception that isn't listed is a bug, whose type is under Exception.
 PROBLEM_TYPES: Final[dict[type[Exception], ProblemType]] = {
     MalformedRequest: ProblemType(
         400,
