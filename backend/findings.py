@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
 from constructs import IConstruct
 
 
@@ -40,6 +41,17 @@ def accept_inline_policy(policy: IConstruct) -> None:
         "The policy belongs to this one role, names each action, and is deleted with the role. A"
         " managed policy could be attached to other roles.",
         nag=["NIST.800.53.R5-IAMNoInlinePolicy"],
+    )
+
+
+def accept_log_findings(log_group: logs.LogGroup) -> None:
+    """Accept the findings that every log group of a function or of the gateway has."""
+    accept(
+        log_group,
+        "CloudWatch encrypts logs at rest with a key of its own. No log holds a token or"
+        " anything of a user; the access log has the callers' subjects and addresses.",
+        nag=["NIST.800.53.R5-CloudWatchLogGroupEncrypted"],
+        checkov=["CKV_AWS_158"],
     )
 
 

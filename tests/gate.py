@@ -52,23 +52,34 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="run only format, lint, types and unit tests"
     )
-    steps = _QUICK if parser.parse_args().quick else (*_QUICK, *_REST)
+    parser.add_argument(
+        "--keep-going", action="store_true", help="run the other steps after one has failed"
+    )
+    options = parser.parse_args()
+    steps = _QUICK if options.quick else (*_QUICK, *_REST)
     shutil.rmtree(ROOT / _REPORTS, ignore_errors=True)
-    run(steps)
+    run(steps, keeps_going=options.keep_going)
 
 
-def run(steps: Iterable[tuple[str, ...]]) -> None:
-    """Run commands in the checkout, with its programs and without AWS, until one fails.
+def run(steps: Iterable[tuple[str, ...]], *, keeps_going: bool = False) -> None:
+    """Run commands in the checkout, with its programs and without AWS.
 
-    Print each command and how long it takes. If one fails, exit with its status.
+    Print each command and how long it takes. If one fails, exit with its status: at once, or after
+    the others with `keeps_going`.
     """
     # Ctrl-C also reaches the command, which cleans up and fails.
     signal.signal(signal.SIGINT, lambda *_: None)
     variables = {k: v for k, v in tool_environment().items() if not k.startswith("AWS_")}
+    failed: list[int] = []
     for step in steps:
         print(f"\n=== {' '.join(step)}", flush=True)  # noqa: T201 it is the output
         started = time.monotonic()
         status = subprocess.Popen(step, cwd=ROOT, env=variables).wait()
         if status:
-            sys.exit(status if status > 0 else 128 - status)
-        print(f"=== {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
+            failed.append(status if status > 0 else 128 - status)
+        has_failed = " (failed)" if status else ""
+        print(f"=== {time.monotonic() - started:.0f} s{has_failed}", flush=True)  # noqa: T201
+        if status and not keeps_going:
+            break
+    if failed:
+        sys.exit(failed[0])

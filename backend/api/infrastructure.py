@@ -16,7 +16,8 @@ from backend.api.asset import ASSET, HANDLER
 from backend.api.findings import accept_open_route, accept_preflight
 from backend.api.options import APIOptions, Domain
 from backend.api.routes import ROUTES, Access
-from backend.functions.findings import accept_log_findings, accept_synchronous_calls
+from backend.findings import accept_log_findings
+from backend.functions.findings import accept_synchronous_calls
 from backend.functions.function import Function, FunctionDefaults
 
 # Longer than a call may spend on DynamoDB (users/dynamodb/table.py), below the gateway's 30 s.

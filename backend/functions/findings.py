@@ -1,7 +1,6 @@
-"""Why the scanners' findings about every function and its logs are accepted."""
+"""Why the scanners' findings about every function are accepted."""
 
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import IConstruct
 
 from backend.findings import accept, accept_inline_policy
@@ -60,15 +59,4 @@ def accept_synchronous_calls(function: lambda_.Function, caller: str) -> None:
         f"{caller} There is no asynchronous invocation whose event a dead letter queue could keep.",
         nag=["Serverless-LambdaDLQ", "NIST.800.53.R5-LambdaDLQ"],
         checkov=["CKV_AWS_116"],
-    )
-
-
-def accept_log_findings(log_group: logs.LogGroup) -> None:
-    """Accept the findings that every log group of a function or of the gateway has."""
-    accept(
-        log_group,
-        "CloudWatch encrypts logs at rest with a key of its own. No log holds a token or"
-        " anything of a user; the access log has the callers' subjects and addresses.",
-        nag=["NIST.800.53.R5-CloudWatchLogGroupEncrypted"],
-        checkov=["CKV_AWS_158"],
     )

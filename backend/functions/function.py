@@ -10,9 +10,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from backend.findings import accept_log_findings
 from backend.functions import bundling
 from backend.functions.bundling import Asset
-from backend.functions.findings import accept_function_findings, accept_log_findings
+from backend.functions.findings import accept_function_findings
 from backend.functions.platform import Platform
 
 # The version whose bytecode bundling.py makes.
