@@ -43,8 +43,13 @@ _VARIABLES: Final = "aws.env"
 _KEPT: Final = "kept-"
 _WORKING: Final = "working-"
 # What it logs when it goes on without data that it could not load, or ends without saving all.
-_NOT_LOADED: Final = re.compile("failed to load|refusing to load|Failed to restore|out Lifespan")
-_NOT_SAVED: Final = re.compile("Persistence: failed to save|Persistence: error|out Lifespan")
+# Its own lines, and its server's, begin so; functions' output is in the same log.
+_OWN: Final = r"^\d{4}-\d\d-\d\d [\d:]{8} [A-Z]+ \[\w+\] "
+_SERVER: Final = r"^\[\d{4}-[^]]+\] \[\d+\] \[[A-Z]+\] ASGI Framework Lifespan error"
+_NOT_LOADED: Final = re.compile(
+    f"(?m){_OWN}.*(failed to load|refusing to load|Failed to restore)|{_SERVER}"
+)
+_NOT_SAVED: Final = re.compile(f"(?m){_OWN}Persistence: (failed to save|error)|{_SERVER}")
 # No proxy: it could not reach this machine's loopback.
 _HTTP: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # The system gives none of these to another program before our server listens: for connections and
@@ -245,15 +250,18 @@ class Emulator:
 
         interruption.wait_until(is_ready)
         if _NOT_LOADED.search(self.read_log()):
+            kept = self._kept() if self._is_kept else []
             raise Failure(
-                f"The kept data ({self._kept()[-1]}) can't be read; its log is above. "
-                "Repair it, or start with --fresh, which removes it.",
+                f"The kept data ({kept[-1]}) can't be read; its log is above. Repair it, or start "
+                "with --fresh, which removes it."
+                if kept
+                else "The local cloud did not start; its log is above.",
                 self.read_log(),
             )
 
     def _kept(self) -> list[Path]:
         """Return the folders of kept data, the newest last."""
-        return sorted(self._folder.glob(f"{_KEPT}*"), key=_number)
+        return sorted(self._folder.glob(f"{_KEPT}[0-9]*"), key=_number)
 
     def _copy_kept(self) -> Path:
         """Return a copy of the kept data to work on; remove those that killed starts left."""
@@ -276,7 +284,10 @@ class Emulator:
     def remove_kept(self) -> None:
         """Remove what earlier stops kept."""
         for folder in self._kept():
-            shutil.rmtree(folder)
+            # Under this name a start after a kill removes the rest.
+            gone = folder.with_name(f"{_WORKING}{folder.name}")
+            folder.rename(gone)
+            shutil.rmtree(gone)
 
     def _write_variables(self) -> None:
         """Write what a shell reads in, and running(); nobody else may read it."""

@@ -24,9 +24,10 @@ from tooling.install import PYTHON, ROOT
 from tooling.processes import Interruption
 from tooling.progress import Failure
 
-# The function's own code: an edit below these needs no deployment. Its single modules may be the
-# stack's, too.
+# The function's own code: an edit below these needs no deployment.
 CODE: Final = tuple(name for name in ASSET.code if not name.endswith(".py"))
+# But for what the stack reads, too.
+SHARED: Final = Path("backend", "users", "dynamodb", "layout.py")
 _MODULE: Final = HANDLER.rpartition(".")[0]
 # Ships with the code.
 DOCUMENT: Final = Path("docs", "openapi.json")

@@ -8,7 +8,7 @@ from typing import Final
 from backend.functions.bundling import Asset, shipped
 from localcloud.deployment import Deployment
 from localcloud.emulator import Emulator
-from localcloud.hotswap import CODE, DOCUMENT, Hotswap, Outage
+from localcloud.hotswap import CODE, DOCUMENT, SHARED, Hotswap, Outage
 from tooling.install import INPUTS, ROOT
 from tooling.processes import Interruption
 from tooling.progress import Failure, explain, say
@@ -90,10 +90,7 @@ class LiveEdits:
             say(f"{_named(locked)}: restart the sandbox, which installs what is locked now.")
             return
         started = time.monotonic()
-        is_code = all(
-            path == DOCUMENT or any(path.is_relative_to(folder) for folder in CODE)
-            for path in pending
-        )
+        is_code = all(map(_is_code, pending))
         if not is_code:
             say(f"{_named(pending)}: deploying")
         try:
@@ -124,6 +121,12 @@ class LiveEdits:
         finally:
             self._deployed()
         return "cdk deploy"
+
+
+def _is_code(path: Path) -> bool:
+    """Return whether the function is all that an edit of this file changes."""
+    is_ours = any(path.is_relative_to(folder) for folder in CODE)
+    return path == DOCUMENT or (is_ours and path != SHARED)
 
 
 def _named(paths: list[Path]) -> str:

@@ -24,7 +24,7 @@ def _suite(name: str, *options: str) -> tuple[str, ...]:
 _QUICK: Final = (
     ("ruff", "format", "--check"),
     ("ruff", "check"),
-    ("lint-imports", "--no-logo", "--cache-dir", ".local/cache/imports"),
+    ("lint-imports", "--no-logo", "--cache-dir", ".local/imports"),
     ("mypy",),
     _suite("unit", "-n", "auto", "tests/unit"),
 )

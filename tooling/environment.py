@@ -36,7 +36,7 @@ TOOL_SETTINGS = {
     "CDK_HOME": str(_LOCAL / "cdk"),
     "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(_LOCAL / "jsii"),
     "UV_CACHE_DIR": str(_LOCAL / "cache" / "uv"),
-    "NODE_COMPILE_CACHE": str(_LOCAL / "cache" / "node"),
+    "NODE_COMPILE_CACHE": str(_LOCAL / "node"),
     "CDK_DISABLE_CLI_TELEMETRY": "true",
     "UV_NO_CONFIG": "1",
     "UV_NO_BUILD": "1",  # what builds a package is in no lock

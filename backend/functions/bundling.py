@@ -29,7 +29,7 @@ from backend.functions.pruning import NO_PRUNING, Pruning
 _ROOT: Final = Path(__file__).parents[2]
 # Python modules, certificates and static files. Everything else in a folder is for people or was
 # left by tools and editors.
-_SHIPPED: Final = re.compile(r"(\w+/)*(\w+\.(py|pem)|static/[\w-]+\.(css|html|js))")
+_SHIPPED: Final = re.compile(r"(\w+/)*(\w+\.py|authorities\.pem|static/[\w-]+\.(css|html|js))")
 
 _DEPLOYED_TO = "/var/task"
 _CACHE: Final = _ROOT / ".local" / "assets"
@@ -114,7 +114,8 @@ def build(asset: Asset, platform: Platform, *, root: Path = _ROOT, cache: Path =
     packages = build_packages(asset, platform, root=root, cache=cache)
     code = {path.as_posix(): (root / path).read_bytes() for path in shipped(asset, root=root)}
     files = {name: _read(root, file) for name, file in asset.files.items()}
-    key = _digest({**code, **files, "packages": packages.name.encode() if packages else b""})
+    made_of = packages.name.encode() if packages else b""
+    key = _digest({**code, **files, **_own_modules(), "packages": made_of})
 
     def make(folder: Path) -> Path:
         copies = _write(code, folder / "code")
@@ -141,8 +142,10 @@ def shipped(asset: Asset, *, root: Path = _ROOT) -> list[Path]:
             inside = (path.relative_to(root / place) for path in (root / place).rglob("*"))
             named = (place / path for path in inside if _SHIPPED.fullmatch(path.as_posix()))
             found.update(path for path in named if (root / path).is_file())
-        else:
+        elif (root / place).is_file():
             found.add(place)
+        else:
+            raise RuntimeError(f"{name} is no file or folder: correct the function's asset.")
         # The folders above must be packages in the archive, too.
         found.update(above / "__init__.py" for above in place.parents if above != Path())
     return sorted(found)
@@ -162,13 +165,12 @@ def build_packages(
         return None
     requirements = root / asset.requirements
     wheels = platform.wheels or host.platform()
-    modules = [Path(module) for module in (__file__, deferral.__file__, pruning.__file__)]
     key = _digest(
         {
             "requirements": requirements.read_bytes(),
             "wheels": wheels.encode(),
             "pruning": repr(asset.pruning).encode(),
-            **{module.name: module.read_bytes() for module in modules},
+            **_own_modules(),
         }
     )
 
@@ -181,6 +183,12 @@ def build_packages(
         return archive
 
     return _once(cache / f"packages-{key}.zip", make)
+
+
+def _own_modules() -> dict[str, bytes]:
+    """Return what builds an archive, so that another way to build makes another one."""
+    modules = (Path(module) for module in (__file__, deferral.__file__, pruning.__file__))
+    return {f"build/{module.name}": module.read_bytes() for module in modules}
 
 
 def _read(root: Path, file: File) -> bytes:

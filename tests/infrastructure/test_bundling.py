@@ -41,6 +41,7 @@ LEFT_BEHIND = [
     "models 2.py",
     ".models.py.swp",
     "models.py~",
+    "private_key.pem",
     "#models.py#",
     "models.py.orig",
     "static/.docs.html.swp",

@@ -38,9 +38,18 @@ def test_the_requirements_are_what_uv_lock_says(group: str, file: str) -> None:
     assert lock.export(group, "--no-header").splitlines() == lines
 
 
-def test_uv_lock_is_what_pyproject_says(environ: dict[str, str]) -> None:
+@pytest.mark.parametrize("folder", lock.PYTHON_FOLDERS)
+def test_uv_lock_is_what_pyproject_says(folder: str, environ: dict[str, str]) -> None:
     done = subprocess.run(
-        [str(PYTHON.with_name("uv")), "lock", "--check"],
+        [
+            str(PYTHON.with_name("uv")),
+            "lock",
+            "--check",
+            "--project",
+            folder,
+            "--python",
+            str(PYTHON),
+        ],
         check=False,
         capture_output=True,
         text=True,
@@ -51,7 +60,11 @@ def test_uv_lock_is_what_pyproject_says(environ: dict[str, str]) -> None:
 
 
 def test_everything_locked_comes_from_a_registry_with_its_hash() -> None:
-    packages = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    packages = [
+        package
+        for folder in lock.PYTHON_FOLDERS
+        for package in tomllib.loads((ROOT / folder / "uv.lock").read_text())["package"]
+    ]
     for package in packages:
         if package["source"] == {"virtual": "."}:  # this project
             continue

@@ -32,8 +32,9 @@ def test_it_runs_the_gate_and_may_only_read_the_repository() -> None:
 
 def test_dependabot_raises_every_lock() -> None:
     content = DEPENDABOT.read_text()
-    [folders] = re.findall(r"ecosystem: npm\n +directories: \[(.*)\]", content)
-    assert folders.split(", ") == [f"/{folder.removeprefix('.')}" for folder in lock.NODE_FOLDERS]
+    for ecosystem, locked in (("uv", lock.PYTHON_FOLDERS), ("npm", lock.NODE_FOLDERS)):
+        [folders] = re.findall(rf"ecosystem: {ecosystem}\n +directories: \[(.*)\]", content)
+        assert folders.split(", ") == [f"/{folder.removeprefix('.')}" for folder in locked]
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,18 @@ def _noticed(checkout: Path, name: str) -> list[Path]:
     for _ in range(2):
         has_changed = watch.has_changed()
     return watch.take() if has_changed else []
+
+
+@pytest.mark.parametrize(
+    ("path", "is_code"),
+    [
+        ("backend/api/runtime/calls.py", True),
+        ("backend/users/schema.py", True),
+        ("docs/openapi.json", True),
+        ("backend/users/dynamodb/layout.py", False),  # the table has these keys, too
+        ("backend/api/routes.py", False),
+        ("backend/component.py", False),
+    ],
+)
+def test_what_the_stack_is_made_from_is_deployed(path: str, is_code: bool) -> None:
+    assert live._is_code(Path(path)) is is_code
