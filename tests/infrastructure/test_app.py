@@ -58,7 +58,8 @@ def test_nothing_changed_is_nothing_to_deploy(
     synthesize(app.main, {"environment": "production"}, tmp_path / "again")
     before = assemblies["production"]
     for path in before.rglob("*"):
-        if path.is_file():
+        # Metadata isn't deployed, and has the stack trace of a warning, with temporary folders.
+        if path.is_file() and not path.match("*.metadata.json"):
             again = tmp_path / "again" / path.relative_to(before)
             assert again.read_bytes() == path.read_bytes()
 
