@@ -138,7 +138,7 @@ def test_what_is_not_what_the_lock_has_is_refused(checkout: Path) -> None:
         done = run(checkout, PATH=os.environ["PATH"])
         server.shutdown()
     assert done.returncode == 1
-    assert "is not what uv.lock has" in done.stderr
+    assert "does not match uv.lock; try again." in done.stderr
     assert not list(checkout.glob(".local/uv-*/uv"))
 
 
