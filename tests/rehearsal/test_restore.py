@@ -79,7 +79,7 @@ def test_all_that_was_backed_up_is_served_after_a_restore(
     # AWS says of a table what it was restored from, and the emulator doesn't.
     again = restore(checkout, "--backup", arn, "--to", ADOPTED)
     assert again.returncode == 1
-    assert "say --restored instead" in again.stderr
+    assert "pass --restored instead" in again.stderr
     again = restore(checkout, "--restored", "--to", ADOPTED)
     assert again.returncode == 0, again.stderr
     assert all_items(dynamodb, ADOPTED) == items
