@@ -1,4 +1,4 @@
-"""./scripts/restore, from its arguments to what it says: what it does is tests/unit/operations."""
+"""What ./scripts/restore asks for and says; tests/integration/test_tables.py has what it does."""
 
 import re
 import sys
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from backend.users.dynamodb import layout
 from constants import ENVIRONMENTS
 from operations import restore, tables
 from operations.tables import Backup, PointInTime, Settings
 from tests.infrastructure.records import PRODUCTION
+from tests.moto_aws import aws_in_moto
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -26,13 +26,6 @@ type Call = tuple[Origin, str, Settings]
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Call]]:
     """What would have been restored."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "absent"))
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setitem(ENVIRONMENTS, "production", PRODUCTION)
     made: list[Call] = []
 
@@ -40,7 +33,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Call
         made.append((origin, name, settings))
 
     monkeypatch.setattr(tables, "restore", note)
-    with mock_aws():
+    with aws_in_moto(monkeypatch, tmp_path):
         yield made
 
 

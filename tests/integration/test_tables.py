@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from operations.tables import Backup, PointInTime, Settings, restore
+from tests.moto_aws import aws_in_moto
 from tooling.progress import Failure
 
 if TYPE_CHECKING:
@@ -33,14 +33,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> "Iterator[DynamoDBClient]":
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "absent"))
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
+    with aws_in_moto(monkeypatch, tmp_path):
         client = boto3.client("dynamodb")
         make_table(client, OLD, "status")
         client.put_item(TableName=OLD, Item={"pk": {"S": "user#0"}, "sk": {"S": "jane"}})
