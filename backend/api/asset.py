@@ -3,7 +3,6 @@
 from typing import Final
 
 from backend.functions.bundling import Asset, File
-from backend.functions.pruning import Pruning
 
 HANDLER: Final = "backend.api.runtime.lambda_function.handler"
 
@@ -33,19 +32,6 @@ _UNUSED: Final = (
     "tzdata/zoneinfo",
     "urllib3/contrib/emscripten",
 )
-_DEFERRED: Final = (
-    # Otherwise any import from the package imports its metrics, tracer and logger together.
-    ("aws_lambda_powertools/__init__.py", ()),
-    # For expiry dates, configuration files and JMESPath: the function uses none of them.
-    ("aws_lambda_powertools/logging/logger.py", ("jmespath_utils",)),
-    ("botocore/compat.py", ("tzlocal",)),
-    ("botocore/configloader.py", ("configparser",)),
-    ("botocore/credentials.py", ("dateutil", "parse", "tzlocal", "tzutc")),
-    ("botocore/tokens.py", ("dateutil", "tzutc")),
-    ("botocore/utils.py", ("dateutil", "tzutc")),
-    # For HTTP/2, which the SDK doesn't speak.
-    ("urllib3/http2/__init__.py", ("version",)),
-)
 
 
 def _swagger_ui(name: str) -> File:
@@ -56,7 +42,7 @@ def _swagger_ui(name: str) -> File:
 ASSET: Final = Asset(
     code=("backend/api/routes.py", "backend/api/runtime", "backend/users"),
     requirements="backend/api/runtime/requirements.txt",
-    pruning=Pruning(unused=_UNUSED, deferred=_DEFERRED),
+    unused=_UNUSED,
     files={
         f"{_STATIC}/openapi.json.gz": File("docs/openapi.json", "./scripts/openapi writes it"),
         f"{_STATIC}/swagger-ui/LICENSE": _swagger_ui("LICENSE"),

@@ -15,16 +15,14 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from uv import find_uv_bin
 
-from backend.functions import deferral, pruning
 from backend.functions.platform import PYTHON_VERSION, Platform
-from backend.functions.pruning import NO_PRUNING, Pruning
 
 _ROOT: Final = Path(__file__).parents[2]
 # Python modules, certificates and static files. Everything else in a folder is for people or was
@@ -62,14 +60,16 @@ class Asset:
         code: Folders and modules, relative to the repository, such as "backend/users".
         requirements: The file that locks the packages to ship, relative to the repository; None if
             the function needs only the packages that Lambda provides.
-        pruning: What to remove from those packages.
+        unused: Files and folders of those packages to leave out, relative to where they are
+            installed, such as "botocore/data". The build fails if one isn't there, so that someone
+            looks at a package that has changed before it ships.
         files: Other files, by their paths in the archive. If the path ends in .gz, the file is
             compressed.
     """
 
     code: tuple[str, ...]
     requirements: str | None = None
-    pruning: Pruning = NO_PRUNING
+    unused: tuple[str, ...] = ()
     files: Mapping[str, File] = field(default_factory=dict)
 
 
@@ -103,8 +103,8 @@ def build(asset: Asset, platform: Platform, *, root: Path = _ROOT, cache: Path =
         cache: The folder that keeps archives.
 
     Raises:
-        RuntimeError: A wheel can't be downloaded, a package isn't what the pruning expects, a file
-            is missing, the code can't be compiled, or this isn't the function's version of Python.
+        RuntimeError: A wheel can't be downloaded, what is left out of the packages isn't there, a
+            file is missing, the code can't be compiled, or this isn't the function's Python.
     """
     if sys.version_info[:2] != PYTHON_VERSION:
         raise RuntimeError(
@@ -169,7 +169,7 @@ def build_packages(
         {
             "requirements": requirements.read_bytes(),
             "wheels": wheels.encode(),
-            "pruning": repr(asset.pruning).encode(),
+            "unused": repr(asset.unused).encode(),
             **_own_modules(),
         }
     )
@@ -177,7 +177,7 @@ def build_packages(
     def make(folder: Path) -> Path:
         packages, archive = folder / "packages", folder / "packages.zip"
         _install(requirements, platform, packages)
-        pruning.prune(packages, asset.pruning)
+        _remove(asset.unused, packages)
         _compile(packages)
         _archive(packages, archive)
         return archive
@@ -187,8 +187,7 @@ def build_packages(
 
 def _own_modules() -> dict[str, bytes]:
     """Return what builds an archive, so that another way to build makes another one."""
-    modules = (Path(module) for module in (__file__, deferral.__file__, pruning.__file__))
-    return {f"build/{module.name}": module.read_bytes() for module in modules}
+    return {"build/bundling.py": Path(__file__).read_bytes()}
 
 
 def _read(root: Path, file: File) -> bytes:
@@ -212,7 +211,7 @@ def _write(content: Mapping[str, bytes], folder: Path) -> Path:
 def _install(requirements: Path, platform: Platform, folder: Path) -> None:
     command = [find_uv_bin(), "pip", "install", "--quiet", "--target", str(folder)]
     command += ["--require-hashes", "--only-binary", ":all:", "-r", str(requirements)]
-    # Copies, because pruning must not change uv's cache.
+    # Copies, because removing files must not change uv's cache.
     command += ["--link-mode", "copy", "--python", sys.executable]
     if platform.wheels:
         command += ["--python-platform", platform.wheels]
@@ -222,6 +221,23 @@ def _install(requirements: Path, platform: Platform, folder: Path) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"uv could not fetch the function's dependencies:\n{done.stderr}")
+
+
+def _remove(unused: Iterable[str], folder: Path) -> None:
+    for name in unused:
+        target = folder / name
+        if target.is_dir():
+            shutil.rmtree(target)
+        elif target.is_file():
+            target.unlink()
+        else:
+            raise RuntimeError(f"{name} isn't there to leave out: correct the function's asset.")
+    # Scripts and the installer's own records are never imported and not reproducible.
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    (folder / ".lock").unlink(missing_ok=True)
+    for name in ("RECORD", "INSTALLER", "REQUESTED", "uv_cache.json"):
+        for note in folder.glob(f"*.dist-info/{name}"):
+            note.unlink()
 
 
 def _compile(folder: Path) -> None:

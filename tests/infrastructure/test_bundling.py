@@ -13,7 +13,7 @@ from types import CodeType
 import pytest
 
 from backend.api.asset import ASSET
-from backend.functions import bundling, pruning
+from backend.functions import bundling
 from backend.functions.bundling import Archive, Asset
 from backend.functions.platform import HOST, LAMBDA_ARM64, Platform
 from tooling.install import ROOT
@@ -267,8 +267,8 @@ def test_a_comment_in_the_build_is_the_same_archive(
 ) -> None:
     asset = _requiring(root, "")
     before = build(root, asset)
-    (changed := tmp_path / "pruning.py").write_text(f"{Path(pruning.__file__).read_text()}# more")
-    monkeypatch.setattr(pruning, "__file__", str(changed))
+    (changed := tmp_path / "bundling.py").write_text(f"{Path(bundling.__file__).read_text()}# more")
+    monkeypatch.setattr(bundling, "__file__", str(changed))
     after = build(root, asset)
     assert before.path != after.path  # it was built again
     assert before.digest == after.digest

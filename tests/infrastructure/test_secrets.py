@@ -20,7 +20,7 @@ ACCEPTED = {
     Secret("benchmarks/runtime/function.py", "AWS Access Key", "9f48d1bf"): "EXAMPLE, twice.",
     Secret("tests/compatibility/released/openapi.json", WORD, "a7f0e3a9"): "Prose about tokens.",
     Secret("tests/infrastructure/test_identity.py", WORD, "be2e2bb6"): "A unit of time.",
-    Secret("tests/infrastructure/test_pruning.py", WORD, "ee977806"): "One letter.",
+    Secret("tests/infrastructure/test_asset.py", WORD, "ee977806"): "One letter.",
     Secret("tests/infrastructure/test_smoke.py", WORD, "fffdace5"): "Three words with dots.",
     Secret("tests/sandbox/test_door.py", WORD, "77361fca"): "A word, which must not be used.",
     Secret("tests/sandbox/test_sandbox.py", WORD, "c9c64e07"): "A word, which must not be used.",
@@ -30,7 +30,7 @@ ACCEPTED = {
     # Digests of certificates and of public keys.
     Secret(file, HEX, digest): "It tells which authority is meant."
     for file, digests in {
-        "tests/infrastructure/test_pruning.py": (
+        "tests/infrastructure/test_asset.py": (
             "05814422",
             "10bb822d",
             "1380b48f",

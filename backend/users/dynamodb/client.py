@@ -12,20 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import (
-    ContainerProvider,
-    Credentials,
-    EnvProvider,
-    ReadOnlyCredentials,
-)
-from botocore.exceptions import BotoCoreError, NoCredentialsError
-from botocore.utils import ContainerMetadataFetcher
+from botocore.exceptions import BotoCoreError
 
+from backend.users.dynamodb import credentials
 from backend.users.dynamodb.connection import (
     CONNECTION_ERRORS,
     Connection,
@@ -34,6 +28,9 @@ from backend.users.dynamodb.connection import (
 )
 from backend.users.dynamodb.deadline import Deadline
 from backend.users.errors import Unavailable
+
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
 
 type Document = dict[str, Any]
 # Called after each attempt with the operation's name and the milliseconds that the attempt took.
@@ -197,7 +194,7 @@ class Client:
         self._host = address.netloc.rpartition("@")[2]
         self._url = f"{address.scheme}://{self._host}/"
         self._region = region
-        self._credentials = _credentials()
+        self._credentials = credentials.find()
         self._attempt_seconds = attempt_seconds
         self._quota = RetryQuota()
         self._idle: list[Connection] = []
@@ -286,13 +283,13 @@ class Client:
             outcomes[number] = outcome
 
         try:
-            credentials = self._credentials.get_frozen_credentials()
+            role = self._credentials.get_frozen_credentials()
         except (BotoCoreError, RuntimeError) as error:  # they expired and can't be renewed
             raise Unavailable(type(error).__name__) from error
         try:
             for number, request in requests.items():
                 try:
-                    connection = self._send(self._sign(request, credentials), deadline)
+                    connection = self._send(self._sign(request, role), deadline)
                 except CONNECTION_ERRORS as error:
                     end(number, Failure(_reason(error)))
                 else:
@@ -352,7 +349,7 @@ class Client:
             kept.close()
         return Connection(*self._address, self._tls, deadline)
 
-    def _sign(self, request: Request[Any], credentials: ReadOnlyCredentials) -> bytes:
+    def _sign(self, request: Request[Any], role: "ReadOnlyCredentials") -> bytes:
         body = json.dumps(request.document, separators=(",", ":")).encode()
         signed = AWSRequest(
             "POST",
@@ -364,7 +361,7 @@ class Client:
             },
             body,
         )
-        SigV4Auth(credentials, "dynamodb", self._region).add_auth(signed)
+        SigV4Auth(role, "dynamodb", self._region).add_auth(signed)
         fields = {
             "User-Agent": "user-management-backend",
             "Content-Length": len(body),
@@ -372,29 +369,6 @@ class Client:
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         return f"POST / HTTP/1.1\r\n{head}\r\n".encode() + body
-
-
-class _Fetcher(ContainerMetadataFetcher):
-    """Fetches credentials from an address on the same machine, with one short attempt."""
-
-    TIMEOUT_SECONDS = 1
-    RETRY_ATTEMPTS = 1
-    SLEEP_TIME = 0
-
-
-def _credentials() -> Credentials:
-    """Find the role's credentials.
-
-    They are in the environment or, with SnapStart, at an address that the environment names. Those
-    from an address are renewed before they expire.
-    """
-    found = EnvProvider().load()
-    if found is None:
-        fetcher: Any = _Fetcher()  # botocore's stubs ask for another class
-        found = ContainerProvider(fetcher=fetcher).load()
-    if found is None:
-        raise NoCredentialsError
-    return found
 
 
 def _tls_context(authorities: str | None) -> ssl.SSLContext:

@@ -1,4 +1,3 @@
-import ast
 import hashlib
 import json
 import os
@@ -14,15 +13,13 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import botocore
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from backend.api.asset import ASSET
-from backend.functions import bundling, pruning
+from backend.functions import bundling
 from backend.functions.platform import HOST
-from backend.functions.pruning import Pruning
 from tests.certificates import Certificates
 
 # Published on https://www.amazontrust.com/repository/ for the roots that it recommends to trust:
@@ -37,18 +34,14 @@ PUBLISHED = {
     ),
 }
 HANDLER = "backend.api.runtime.lambda_function"
-DEFERRED = dict(ASSET.pruning.deferred)
 # What no start needs: each would bring dozens of modules along.
 NEVER_AT_START = {
     "asyncio",
-    "aws_lambda_powertools.tracing",
     "boto3",
-    "botocore.docs.service",
+    "botocore.client",
+    "botocore.credentials",
     "configparser",
-    "dateutil",
     "html.parser",
-    "importlib.metadata",
-    "jmespath",
     "multiprocessing",
 }
 
@@ -125,23 +118,8 @@ print(*sys.modules)
 """
     loaded = run(asset, program).split()
     assert HANDLER in loaded
-    left_out = {path.replace("/", ".") for path in ASSET.pruning.unused}
+    left_out = {path.replace("/", ".") for path in ASSET.unused}
     assert not left_out & set(loaded)
-
-
-@pytest.mark.parametrize("path", DEFERRED)
-def test_what_is_deferred_can_still_be_had(asset: Path, path: str) -> None:
-    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    program = f"import {module} as m; print(*m._DEFERRED); [getattr(m, n) for n in m._DEFERRED]"
-    names = set(run(asset, program).split())
-    original = ast.parse((packages() / path).read_text())
-    assert names == set(DEFERRED[path] or names)
-    assert names <= {
-        alias.asname or alias.name.partition(".")[0]
-        for node in original.body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    }
 
 
 def test_credentials_are_renewed_where_lambda_says(asset: Path) -> None:
@@ -162,34 +140,6 @@ def test_credentials_that_end_and_cannot_be_renewed_are_unavailable(asset: Path)
     with credentials("2026-01-01T00:00:00Z", []) as address:
         environ = {"AWS_ACCESS_KEY_ID": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": address}
         assert get_item(asset, "http://localhost:1", environ) == "RuntimeError"
-
-
-@pytest.mark.parametrize(
-    ("path", "content"),
-    [
-        ("botocore/configloader.py", "import os\nX = os.sep\n"),
-        ("aws_lambda_powertools/__init__.py", "def __getattr__(name): ...\n"),
-    ],
-)
-def test_a_package_that_has_changed_is_an_error(tmp_path: Path, path: str, content: str) -> None:
-    for name in DEFERRED:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text((packages() / name).read_text())
-    for unused in ASSET.pruning.unused:
-        (tmp_path / unused).mkdir(parents=True)
-    (tmp_path / path).write_text(content)
-    with pytest.raises(RuntimeError, match=path):
-        pruning.prune(tmp_path, ASSET.pruning)
-
-
-def test_what_is_to_be_left_out_but_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="package/nothing"):
-        pruning.prune(tmp_path, Pruning(unused=("package/nothing",)))
-
-
-def packages() -> Path:
-    """Where this environment has its packages, which are the asset's versions."""
-    return Path(botocore.__file__).parents[1]
 
 
 @contextmanager
