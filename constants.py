@@ -12,17 +12,9 @@ from backend.rollout.options import RolloutOptions
 
 APP_NAME: Final = "UserManagementBackend"
 
-# The pipeline's source: fill it in as docs/pipeline.md says. Create the connection in the console,
-# once, because it needs a person's consent.
+# Where the code is on GitHub: fill it in.
 SOURCE_REPOSITORY: Final = "OWNER/REPOSITORY"
 SOURCE_BRANCH: Final = "main"
-SOURCE_CONNECTION_ARN: Final = (
-    "arn:aws:codeconnections:us-east-1:111111111111:connection/00000000-0000-0000-0000-000000000000"
-)
-
-# The pipeline's own account and region. Fill it in if an environment has a target.
-TOOLCHAIN_TARGET: Final[Target | None] = None
-
 # The page that alarms link to, with a section for each.
 RUNBOOK: Final = f"https://github.com/{SOURCE_REPOSITORY}/blob/{SOURCE_BRANCH}/docs/operations.md"
 
@@ -108,6 +100,13 @@ ENVIRONMENTS: Final = {
     record.name.lower(): record for record in (LOCAL, SANDBOX, STAGING, PRODUCTION)
 }
 
-# What the pipeline deploys, one wave after the other. The environments of a wave, such as those of
+# The rest is the pipeline's: fill it in as docs/pipeline.md says. Create the connection in the
+# console, once, because it needs a person's consent.
+SOURCE_CONNECTION_ARN: Final = (
+    "arn:aws:codeconnections:us-east-1:111111111111:connection/00000000-0000-0000-0000-000000000000"
+)
+# Its own account and region. Fill it in if an environment has a target.
+TOOLCHAIN_TARGET: Final[Target | None] = None
+# What it deploys, one wave after the other. The environments of a wave, such as those of
 # several regions, are deployed side by side.
 WAVES: Final[tuple[tuple[Environment, ...], ...]] = ((STAGING,), (PRODUCTION,))

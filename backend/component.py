@@ -13,6 +13,7 @@ from backend.database.infrastructure import Database
 from backend.environment import Environment
 from backend.functions.function import FunctionDefaults
 from backend.identity.infrastructure import Identity
+from backend.identity.permissions import add_reader
 from backend.monitoring.infrastructure import Monitoring
 from backend.rollout.infrastructure import Rollout
 
@@ -52,8 +53,9 @@ class Backend(cdk.Stack):
             scopes=routes.SCOPES,
             removal_policy=removal_policy,
             deletion_protection=environment.deletion_protection,
-            reader_account=environment.pipeline_account,
         )
+        if environment.pipeline_account and not environment.identity.issuer:
+            add_reader(identity, account=environment.pipeline_account)
         api = API(
             self,
             "API",
@@ -69,7 +71,7 @@ class Backend(cdk.Stack):
             options=environment.monitoring,
             api=api,
             database=database,
-            has_rollout=environment.rollout is not None,
+            has_watcher=environment.rollout is not None,
         )
         if environment.rollout:
             Rollout(

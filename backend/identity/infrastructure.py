@@ -5,11 +5,9 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cognito as cognito
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from backend.findings import accept, accept_inline_policy
-from backend.identity import permissions
+from backend.findings import accept
 from backend.identity.options import IdentityOptions, Issuer
 from backend.naming import stack_uuid
 
@@ -29,7 +27,6 @@ class Identity(Construct):
         removal_policy: What happens to the pool when the stack is deleted. A pool that stays can be
             the issuer of another stack.
         deletion_protection: Whether Cognito refuses to delete the pool.
-        reader_account: Another account that may get tokens, by assuming a role in this one.
 
     Raises:
         ValueError: The pool would have no clients.
@@ -44,7 +41,6 @@ class Identity(Construct):
         scopes: Mapping[str, str],
         removal_policy: cdk.RemovalPolicy,
         deletion_protection: bool,
-        reader_account: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
         if options.issuer:
@@ -59,8 +55,6 @@ class Identity(Construct):
                 resource.apply_removal_policy(removal_policy)
         if deletion_protection:  # the rollback of a failed create couldn't delete it
             self._user_pool.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
-        if reader_account:
-            self._add_reader(reader_account)
 
     def _make_user_pool(self, *, deletion_protection: bool) -> cognito.UserPool:
         # Nobody signs in. These are safe defaults in case people are added one day.
@@ -118,29 +112,6 @@ class Identity(Construct):
             f"https://cognito-idp.{stack.region}.{stack.url_suffix}/{self._user_pool.user_pool_id}"
         )
         return Issuer(url=url, audience=tuple(client.user_pool_client_id for client in added))
-
-    def _add_reader(self, account: str) -> None:
-        stack = cdk.Stack.of(self)
-        role = iam.Role(
-            self,
-            "Reader",
-            role_name=permissions.role_name(stack.stack_name),
-            description="Gets API tokens for the tests of the pipeline",
-            # That account decides which of its roles may assume this one. A condition on their
-            # names would be a guess: CloudFormation generates them, and shortens the stack's name.
-            assumed_by=iam.AccountPrincipal(account),
-        )
-        for statement in permissions.to_get_a_token(
-            stack_name=stack.stack_name, region=stack.region, account=stack.account
-        ):
-            role.add_to_policy(statement)
-        policy = role.node.find_child("DefaultPolicy")
-        accept_inline_policy(policy)
-        accept(
-            policy,
-            "The policy names the stack, whose API and pool have no known ids before deployment.",
-            nag=["AwsSolutions-IAM5"],
-        )
 
     def _scopes(self, scopes: Mapping[str, str]) -> Iterable[cognito.OAuthScope]:
         for resource in dict.fromkeys(name.split("/")[0] for name in scopes):

@@ -21,7 +21,7 @@ class Monitoring(Construct):
         options: What the environment chooses.
         api: The API to watch.
         database: The database to watch.
-        has_rollout: Whether a rollout checks the alarms. Without a rollout and operators there are
+        has_watcher: Whether a unit acts on the alarms. Without one and without operators there are
             no alarms: each costs money, and nobody would see it.
 
     Attributes:
@@ -39,7 +39,7 @@ class Monitoring(Construct):
         options: MonitoringOptions,
         api: API,
         database: Database,
-        has_rollout: bool,
+        has_watcher: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         objectives, operators = options.objectives, options.operators
@@ -55,7 +55,7 @@ class Monitoring(Construct):
         )
         self.regressions: Sequence[cloudwatch.Alarm] = []
         composites: Sequence[cloudwatch.IAlarm] = []
-        if operators or has_rollout:
+        if operators or has_watcher:
             alarms = Alarms(
                 self,
                 "Alarms",

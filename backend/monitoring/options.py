@@ -44,8 +44,8 @@ class MonitoringOptions:
 
     Attributes:
         objectives: What callers are promised. None makes no alarms about it.
-        operators: Whom alarms notify. They need objectives. None makes alarms only if the
-            environment has a rollout, which checks them.
+        operators: Whom alarms notify. They need objectives. None makes alarms only if a unit acts
+            on them.
         runbook: The URL of the page that has a section for each alarm.
         concurrency_quota: How many executions the account's functions may have at once in the
             region. AWS's default is 1,000; a new account may have less.

@@ -23,6 +23,14 @@ import app
 import constants
 import toolchain
 
+# What is synthesized: by name, the program and its arguments of -c.
+PROGRAMS: dict[str, tuple[Callable[[], None], dict[str, str]]] = {
+    **{name: (app.main, {"environment": name}) for name in constants.ENVIRONMENTS},
+    "sandbox": (app.main, {}),  # the default
+    "developer": (app.main, {"developer": "Jane-1"}),
+    "toolchain": (toolchain.main, {}),
+}
+
 
 @pytest.fixture(scope="session")
 def environ() -> dict[str, str]:
@@ -77,13 +85,7 @@ def synthesize(environ: dict[str, str], context: dict[str, Any]) -> Synthesize:
 def assemblies(
     synthesize: Synthesize, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, Path]:
-    """Return folders of cloud assemblies: of each environment, a developer and the toolchain."""
-    syntheses: dict[str, tuple[Callable[[], None], dict[str, str]]] = {
-        **{name: (app.main, {"environment": name}) for name in constants.ENVIRONMENTS},
-        "sandbox": (app.main, {}),  # the default
-        "developer": (app.main, {"developer": "Jane-1"}),
-        "toolchain": (toolchain.main, {}),
-    }
+    """Return the folder of each program's cloud assembly."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent  # the run's: the first worker that needs them makes them for all
@@ -93,31 +95,19 @@ def assemblies(
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            for name, (main, arguments) in syntheses.items():
+            for name, (main, arguments) in PROGRAMS.items():
                 synthesize(main, arguments, folder / name)
             done.touch()
-    return {name: folder / name for name in syntheses}
+    return {name: folder / name for name in PROGRAMS}
 
 
 @pytest.fixture(scope="session")
 def templates(assemblies: Mapping[str, Path]) -> Mapping[str, Template]:
-    """Return each assembly's template. "stage:NAME" is what the pipeline deploys."""
-    pipeline = f"{constants.APP_NAME}-Toolchain"
-    folders = {
-        **assemblies,
-        **{
-            f"stage:{folder.name.removeprefix(f'assembly-{pipeline}-').lower()}": folder
-            for folder in assemblies["toolchain"].glob("assembly-*")
-        },
-    }
+    """Return the template of each environment and of a developer."""
     return {
-        name: Template.from_json(
-            json.loads(
-                # The toolchain has more than one if it deploys to several regions.
-                _only(folder, f"{pipeline if name == 'toolchain' else '*'}.template.json")
-            )
-        )
-        for name, folder in folders.items()
+        name: Template.from_json(json.loads(_only(assemblies[name], "*.template.json")))
+        for name, (main, _) in PROGRAMS.items()
+        if main is app.main
     }
 
 

@@ -31,7 +31,9 @@ def watch(event, arguments):
             print(event, path)
 sys.path.insert(0, root)
 sys.addaudithook(watch)
-import app, constants, toolchain
+for name in os.listdir(root):
+    if name.endswith(".py"):
+        __import__(name.removesuffix(".py"))
 """
 
 

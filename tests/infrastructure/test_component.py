@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,25 +53,15 @@ def _is_for_traces(statement: dict[str, Any]) -> bool:
     }
 
 
-def test_no_policy_has_a_wildcard(template: Template) -> None:
-    for statement in _statements(template):
-        if _is_for_traces(statement):
-            continue
-        assert "NotAction" not in statement
-        assert "NotResource" not in statement
-        for action in _list(statement["Action"]):
-            assert "*" not in action
-        for resource in _list(statement["Resource"]):
-            # All versions of one function are one resource, each by itself another: test_rollout.py
-            is_invocation = "lambda:InvokeFunction" in statement["Action"]
-            assert "*" not in str(_without_versions(resource) if is_invocation else resource)
-
-
-def _without_versions(resource: Any) -> Any:
-    match resource:
-        case {"Fn::Join": ["", [{"Fn::GetAtt": [_, "Arn"]} as function, ":*"]]}:
-            return function
-    return resource
+def test_no_policy_has_a_wildcard_without_a_reason(template: Template) -> None:
+    for policy in template.find_resources(POLICY).values():
+        if "AwsSolutions-IAM5" in str(policy["Metadata"].get("cdk_nag")):
+            continue  # its unit's tests say just what it permits
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            assert "NotAction" not in statement
+            assert "NotResource" not in statement
+            assert "*" not in str(statement["Action"])
+            assert "*" not in str(statement["Resource"])
 
 
 def test_roles_have_no_policies_beside_those(template: Template) -> None:
@@ -83,13 +73,8 @@ def test_roles_have_no_policies_beside_those(template: Template) -> None:
     for role in template.find_resources(ROLE).values():
         assert "Policies" not in role["Properties"]
         for policy in role["Properties"].get("ManagedPolicyArns", []):
-            # Those that AWS keeps for its own services: for backups, and for shifting an alias.
-            assert str(policy).endswith(
-                (
-                    "service-role/AWSBackupServiceRolePolicyForBackup']]}",
-                    "service-role/AWSCodeDeployRoleForLambdaLimited']]}",
-                )
-            )
+            # Those that AWS keeps for its own services.
+            assert ":iam::aws:policy/service-role/" in str(policy)
     assert not template.find_resources("AWS::IAM::ManagedPolicy")
 
 
@@ -105,19 +90,3 @@ def test_cfn_lint_finds_nothing(assemblies: Mapping[str, Path]) -> None:
     files = [path for name in names for path in assemblies[name].glob("*.template.json")]
     assert len(files) == len(names)
     assert cfn_lint(files) == ""
-
-
-def _statements(template: Template) -> Iterator[dict[str, Any]]:
-    # What another account's pipeline gets tokens with is in test_toolchain.py.
-    named = [
-        {"Ref": logical_id}
-        for logical_id, role in template.find_resources(ROLE).items()
-        if "RoleName" in role["Properties"]
-    ]
-    for policy in template.find_resources(POLICY).values():
-        if not any(role in named for role in policy["Properties"]["Roles"]):
-            yield from policy["Properties"]["PolicyDocument"]["Statement"]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

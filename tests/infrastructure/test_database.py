@@ -76,8 +76,6 @@ def test_the_table_is_billed_by_request_and_its_name_is_generated(template: Temp
         ("sandbox", "Delete"),
         ("developer", "Delete"),
         ("production", "Retain"),
-        ("stage:staging", "Delete"),
-        ("stage:production", "Retain"),
     ],
 )
 def test_only_production_outlives_its_stack_and_can_be_restored(

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-import app
-import toolchain
-from tests.infrastructure.conftest import Synthesize
+from tests.infrastructure.conftest import PROGRAMS, Synthesize
 from tests.infrastructure.scanning import (
     ALWAYS,
     IN_PRODUCTION,
@@ -26,12 +24,11 @@ from tests.infrastructure.scanning import (
 )
 from tests.scanners import Report, checkov
 
+# A developer's template differs from the sandbox's in names.
 PACKS: dict[str, tuple[Any, ...]] = {
-    "local": ALWAYS,
-    "sandbox": ALWAYS,
-    "staging": ALWAYS,
-    "production": IN_PRODUCTION,
-    "toolchain": ALWAYS,
+    name: IN_PRODUCTION if name == "production" else ALWAYS
+    for name in PROGRAMS
+    if name != "developer"
 }
 
 
@@ -50,10 +47,7 @@ def scanned(assemblies: Mapping[str, Path], tmp_path_factory: pytest.TempPathFac
 def test_cdk_nag_finds_just_what_is_accepted(
     name: str, synthesize: Synthesize, assemblies: Mapping[str, Path], tmp_path: Path
 ) -> None:
-    main, arguments = (
-        (toolchain.main, {}) if name == "toolchain" else (app.main, {"environment": name})
-    )
-    found = nag(functools.partial(synthesize, main, arguments), tmp_path / name, PACKS[name])
+    found = nag(functools.partial(synthesize, *PROGRAMS[name]), tmp_path / name, PACKS[name])
     accepted = accepted_of_nag(assemblies[name], PACKS[name])
     # Accepted is a finding itself, or all that its rule finds in a policy.
     assert {f if f in accepted else whole(f) for f in found} == accepted

@@ -85,26 +85,6 @@ def test_the_cli_reads_what_the_library_writes(
     assert (done.returncode, done.stdout.split()) == (0, ["UserManagementBackend-Production"])
 
 
-def test_cdk_assets_reads_what_the_library_writes(
-    assemblies: Mapping[str, Path], environ: dict[str, str]
-) -> None:
-    """With which the pipeline publishes: of another release than the CLI, and sometimes behind."""
-    program = ROOT / "node_modules" / "cdk-assets" / "bin" / "cdk-assets"
-    manifests = [path for f in assemblies.values() for path in f.rglob("*.assets.json")]
-    assert manifests
-    for manifest in manifests:
-        done = subprocess.run(
-            [str(NODE_FOLDER / "node"), str(program), "--path", str(manifest), "ls"],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=environ,
-        )
-        assert done.returncode == 0, done.stderr
-        for digest in json.loads(manifest.read_text())["files"]:
-            assert digest in done.stdout
-
-
 def test_the_cli_synthesizes_with_no_credentials_and_no_network(
     cdk_cli: CDK, tmp_path: Path
 ) -> None:

@@ -97,6 +97,13 @@ def test_elsewhere_all_traffic_moves_at_once(name: str, templates: Mapping[str, 
     templates[name].resource_count_is("AWS::Lambda::Function", 1)
 
 
+def test_its_alarms_need_no_operators(templates: Mapping[str, Template]) -> None:
+    templates["staging"].resource_count_is("AWS::SNS::Topic", 0)
+    assert len(templates["staging"].find_resources(ALARM)) == len(
+        templates["production"].find_resources(ALARM)
+    )
+
+
 def test_the_alarms_are_those_that_see_a_change_within_minutes(production: Template) -> None:
     configuration = _only(production, GROUP)["AlarmConfiguration"]
     assert configuration["Enabled"] is True

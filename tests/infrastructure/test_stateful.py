@@ -22,9 +22,7 @@ LISTS = {
     "sandbox": "sandbox",
     "developer": "sandbox",
     "staging": "staging",
-    "stage:staging": "staging",
     "production": "production",
-    "stage:production": "production",
 }
 TABLE = "DatabaseTableF104A135"
 # By type of what is retained: the properties of which no two in an account may have the same.

@@ -1,121 +1,29 @@
-import base64
 import gzip
-import io
 import json
 import re
 import subprocess
 import sys
-import uuid
-import zipfile
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from backend.api.asset import ASSET
 from backend.api.runtime import pages
-from backend.api.runtime.handler import UserAPI
 from backend.api.runtime.problems import PROBLEM_TYPES, ProblemType
-from backend.functions import bundling
-from backend.functions.platform import HOST
 from backend.users.errors import Unavailable
-from localcloud.events import event
-from tests.in_memory_users import InMemoryUserRepository
+from tests.unit.api.page import Answer, Client, Page
 from tooling.install import ROOT
+
+pytestmark = pytest.mark.usefixtures("shipped")
 
 TYPES = list(PROBLEM_TYPES.values())
 GZIP = {"accept-encoding": "gzip, deflate, br"}
-BUNDLE = "/docs/swagger-ui-bundle.js"
-PATHS = [
-    "/openapi.json",
-    "/docs",
-    "/docs/docs.css",
-    "/docs/docs.js",
-    "/docs/page.css",
-    "/docs/swagger-ui.css",
-    BUNDLE,
-    f"{BUNDLE}.LICENSE.txt",
-]
-COMPRESSED = ["/openapi.json", "/docs/swagger-ui.css", BUNDLE]
+DOCUMENT = "/openapi.json"
+PATHS = list(pages._FILES)
+COMPRESSED = [path for path, file in pages._FILES.items() if file.name.endswith(".gz")]
 PROBLEMS = [f"/problems/{kind.name}" for kind in TYPES]
 
 every_path = pytest.mark.parametrize("path", PATHS)
 every_problem = pytest.mark.parametrize("kind", TYPES, ids=[kind.name for kind in TYPES])
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    size: int
-
-    @property
-    def content(self) -> bytes:
-        """As a browser sees it."""
-        is_compressed = self.headers.get("Content-Encoding") == "gzip"
-        return gzip.decompress(self.body) if is_compressed else self.body
-
-
-class Client:
-    """Sends requests as the gateway would."""
-
-    def __init__(self) -> None:
-        logger = Logger(service=uuid.uuid4().hex, stream=io.StringIO())
-        self._api = UserAPI(
-            InMemoryUserRepository(), logger, EphemeralMetrics(namespace="Tests", service="users")
-        )
-
-    def send(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
-        answer = self._api(event(method, path, headers=headers), LambdaContext())
-        size = len(json.dumps(answer))  # Lambda has to
-        body = answer["body"]
-        content = base64.b64decode(body) if answer["isBase64Encoded"] else body.encode()
-        return Answer(answer["statusCode"], answer["headers"], content, size)
-
-    def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
-        return self.send("GET", path, headers)
-
-
-class Page(HTMLParser):
-    """What a page refers to, and what a strict policy would forbid in it."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.references: list[str] = []
-        self.inline: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name in {"src", "href"} and not (value or "").startswith("data:"):
-                self.references.append(value or "")
-            if name == "style" or name.startswith("on"):
-                self.inline.append(f"{tag} {name}")
-
-    def handle_data(self, data: str) -> None:
-        if self.cdata_elem and data.strip():  # in a script or a style
-            self.inline.append(data)
-
-
-@pytest.fixture
-def client() -> Client:
-    return Client()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The folder as it ships, with what the build adds to it."""
-    folder = tmp_path_factory.mktemp("shipped")
-    with zipfile.ZipFile(bundling.build(ASSET, HOST).path) as archive:
-        archive.extractall(folder, [n for n in archive.namelist() if "/static/" in n])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "FOLDER", folder / "backend/api/runtime/static")
-        yield
 
 
 @every_path
@@ -151,23 +59,15 @@ def test_a_page_is_only_read(client: Client, path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/docs/",
-        "/docs/nothing.js",
-        "/docs/docs.html",
-        "/docs/swagger-ui-bundle.js.gz",
-        "/docs/../api.py",
-        "/docs/..",
-        "/docs/%2e%2e%2fapi.py",
-        "/docs/swagger-ui/LICENSE",
-        "/docs//etc/passwd",
-        "/docs/ä\x00",
-        '/docs/a"b',
-        "/docs/docs.js\n",
         "/problems",
         "/problems/",
         "/problems/nothing",
-        "/problems/docs.html",
-        "/problems/../docs",
+        "/problems/problem.html",
+        "/problems/../api.py",
+        "/problems/%2e%2e%2fapi.py",
+        "/problems//etc/passwd",
+        "/problems/ä\x00",
+        "/problems/unavailable\n",
         "/problems/Invalid-User",
         "/openapi.json/",
     ],
@@ -196,14 +96,14 @@ def test_a_file_may_be_kept_and_is_asked_for_each_time(client: Client, path: str
 def test_a_changed_file_has_another_tag(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = client.get("/docs/docs.js").headers["ETag"]
+    before = client.get(DOCUMENT).headers["ETag"]
     monkeypatch.setattr(pages, "FOLDER", tmp_path)
-    (tmp_path / "docs.js").write_text("changed")
-    assert client.get("/docs/docs.js", {"if-none-match": before}).body == b"changed"
+    (tmp_path / "openapi.json.gz").write_bytes(gzip.compress(b"changed"))
+    assert client.get(DOCUMENT, {"if-none-match": before}).body == b"changed"
 
 
 def test_a_tag_that_cannot_be_read_is_a_bad_request(client: Client) -> None:
-    assert client.get("/docs", {"if-none-match": "no quotes"}).status == 400
+    assert client.get(DOCUMENT, {"if-none-match": "no quotes"}).status == 400
 
 
 @pytest.mark.parametrize("path", COMPRESSED)
@@ -236,40 +136,8 @@ def test_what_is_large_is_compressed_for_those_who_take_it(client: Client, path:
 def test_the_coding_is_the_clients_choice(
     client: Client, accepted: str, *, is_compressed: bool
 ) -> None:
-    answer = client.get(BUNDLE, {"accept-encoding": accepted})
+    answer = client.get(DOCUMENT, {"accept-encoding": accepted})
     assert ("Content-Encoding" in answer.headers) == is_compressed
-
-
-# What a browser may do with a page
-
-
-def test_the_page_may_do_nothing_but_what_it_is_for(client: Client) -> None:
-    headers = client.get("/docs").headers
-    assert set(headers["Content-Security-Policy"].split("; ")) == {
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    }
-    assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
-
-
-def test_the_page_refers_to_what_is_served_and_relatively(client: Client) -> None:
-    page = Page(client.get("/docs").content.decode())
-    assert page.inline == []
-    assert {f"/{reference}" for reference in page.references} == {
-        "/openapi.json",
-        "/docs/docs.css",
-        "/docs/docs.js",
-        "/docs/page.css",
-        "/docs/swagger-ui.css",
-        BUNDLE,
-    }
 
 
 # Problems
@@ -311,11 +179,11 @@ def test_the_page_of_a_problem_needs_nothing_that_may_be_closed(
     assert page.references == ["page.css"]
     style = client.get("/problems/page.css")
     assert (style.status, style.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
-    assert style.content == client.get("/docs/page.css").content
+    assert style.content == (pages.FOLDER / "page.css").read_bytes()
 
 
 def test_the_type_of_an_answer_leads_to_its_page(client: Client) -> None:
-    for method, path in [("GET", "/users/jane"), ("GET", "/nothing"), ("PUT", "/docs")]:
+    for method, path in [("GET", "/users/jane"), ("GET", "/nothing"), ("PUT", DOCUMENT)]:
         refused = json.loads(client.send(method, path).body)
         assert refused["title"] in client.get(refused["type"]).content.decode()
 
