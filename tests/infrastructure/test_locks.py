@@ -35,7 +35,8 @@ def cdk_cli(environ: dict[str, str]) -> CDK:
 @pytest.mark.parametrize(("group", "file"), lock.REQUIREMENTS.items())
 def test_the_requirements_are_what_uv_lock_says(group: str, file: str) -> None:
     _, _, *lines = (ROOT / file).read_text().splitlines()  # the first two say who wrote it
-    assert lock.export(group, "--no-header").splitlines() == lines
+    if lock.export(group, "--no-header").splitlines() != lines:
+        pytest.fail(f"{file} is out of date: run ./scripts/lock.", pytrace=False)
 
 
 @pytest.mark.parametrize("folder", lock.PYTHON_FOLDERS)
@@ -56,7 +57,8 @@ def test_uv_lock_is_what_pyproject_says(folder: str, environ: dict[str, str]) ->
         env=environ,
         cwd=ROOT,
     )
-    assert done.returncode == 0, done.stderr
+    if done.returncode:
+        pytest.fail(f"{done.stderr}{folder}/uv.lock: run ./scripts/lock.", pytrace=False)
 
 
 def test_everything_locked_comes_from_a_registry_with_its_hash() -> None:
