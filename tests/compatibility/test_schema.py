@@ -15,6 +15,8 @@ from tests.compatibility.releases import all_releases
 from tests.compatibility.written import Written
 
 NEWEST = all_releases()[-1]
+# One worker starts the engine, if there are several.
+pytestmark = pytest.mark.xdist_group("engine")
 
 
 def test_the_items_are_those_of_the_newest_release(written_now: Written) -> None:
