@@ -1,16 +1,19 @@
 """Deploys the stack onto the local cloud with the real CDK CLI."""
 
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 from typing import Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from backend.api.asset import HANDLER
 from localcloud import unsupported
 from localcloud.emulator import ACCOUNT, REGION, Emulator
 from localcloud.hotswap import cloud_failures_explained
@@ -27,6 +30,8 @@ _CLI: Final = (
 )
 
 LOCAL_ENVIRONMENT: Final = "local"
+
+_FUNCTION: Final = "AWS::Lambda::Function"
 
 _SETTLE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.1
@@ -115,6 +120,21 @@ class Deployment:
             self.deploy(interruption)
         finally:
             self.abandon()
+
+    def files_of_other_functions(self) -> set[str]:
+        """Return the names of the files in the archives of all deployed functions but the API's."""
+        found: set[str] = set()
+        for template in self._assembly.glob("*.template.json"):
+            for resource in json.loads(template.read_text())["Resources"].values():
+                properties = resource.get("Properties", {})
+                if resource["Type"] != _FUNCTION or properties["Handler"] == HANDLER:
+                    continue
+                archive = self._assembly / f"asset.{properties['Code'].get('S3Key')}"
+                # The CDK's own functions are no archives.
+                if archive.is_file():
+                    with zipfile.ZipFile(archive) as opened:
+                        found.update(opened.namelist())
+        return found
 
     def settle(self) -> bool:
         """Wait until CloudFormation has finished.

@@ -1,7 +1,7 @@
 """Deploys edits while the sandbox serves."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +49,7 @@ def _signatures() -> Iterator[tuple[Path, tuple[int, int]]]:
 
 
 class LiveEdits:
-    """Deploys edits: of the function's code by a hotswap, of anything else with the CDK CLI."""
+    """Deploys edits: of the API's code by a hotswap, of anything else with the CDK CLI."""
 
     def __init__(
         self,
@@ -90,7 +90,8 @@ class LiveEdits:
             say(f"{_named(locked)}: restart the sandbox, which installs what is locked now.")
             return
         started = time.monotonic()
-        is_code = all(map(_is_code, pending))
+        others = self._deployment.files_of_other_functions()
+        is_code = all(_is_code(path, others) for path in pending)
         if not is_code:
             say(f"{_named(pending)}: deploying")
         try:
@@ -123,10 +124,20 @@ class LiveEdits:
         return "cdk deploy"
 
 
-def _is_code(path: Path) -> bool:
-    """Return whether the function is all that an edit of this file changes."""
-    is_ours = any(path.is_relative_to(folder) for folder in CODE)
-    return path == DOCUMENT or (is_ours and path != SHARED)
+def _is_code(path: Path, others: Collection[str]) -> bool:
+    """Return whether the API's function is all that an edit of this file changes.
+
+    Args:
+        path: The file, relative to the checkout's root.
+        others: The names of the files in the archives of the other functions.
+    """
+    if path == DOCUMENT:
+        return not any(DOCUMENT.name in name for name in others)
+    # Whole folders, because a new file is in no archive yet.
+    return path != SHARED and any(
+        path.is_relative_to(folder) and not any(name.startswith(f"{folder}/") for name in others)
+        for folder in CODE
+    )
 
 
 def _named(paths: list[Path]) -> str:

@@ -74,7 +74,7 @@ def configure(
         for key, own in route_throttles.items()
     }
     # A deployment fails if it sets the throttle of a route that doesn't exist yet, and also if a
-    # throttle remains for a removed route: docs/development.md, "Remove or rename a route".
+    # throttle remains for a removed route: docs/change.md, "Remove or rename a route".
     stage.node.add_dependency(*(routes[key] for key in route_throttles))
 
 

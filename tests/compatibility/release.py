@@ -1,4 +1,4 @@
-"""Records this checkout's schema as a release: docs/development.md says when.
+"""Records this checkout's schema as a release: docs/change.md says when.
 
 python -m tests.compatibility.release NUMBER
 """

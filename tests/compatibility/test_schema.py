@@ -15,6 +15,8 @@ from tests.compatibility.releases import all_releases
 from tests.compatibility.written import Written
 
 NEWEST = all_releases()[-1]
+# One worker starts the engine, if there are several.
+pytestmark = pytest.mark.xdist_group("engine")
 
 
 def test_the_items_are_those_of_the_newest_release(written_now: Written) -> None:
@@ -25,10 +27,9 @@ def test_the_items_are_those_of_the_newest_release(written_now: Written) -> None
         released.text().splitlines(), written_now.text().splitlines(), str(NEWEST), "now", n=4
     )
     pytest.fail(
-        f"The code writes other items than {NEWEST}'s. If that is meant, release a new schema with "
-        f"python -m tests.compatibility.release {NEWEST.number + 1}, and keep the tests of both "
-        "directions passing: docs/development.md, Change what is stored.\n"
-        + "\n".join(list(lines)[:60]),
+        "\n".join(list(lines)[:60])
+        + f"\nThe code writes other items than {NEWEST}'s. If that is meant: .venv/bin/python -m "
+        f"tests.compatibility.release {NEWEST.number + 1} (docs/change.md, Change what is stored).",
         pytrace=False,
     )
 
@@ -37,7 +38,11 @@ def test_the_items_have_all_that_the_schema_has(written_now: Written) -> None:
     users = [user.document for user in written_now.users]
     for name, schema in WRITABLE.items():
         values = [user.get(name) for user in users]
-        assert any(values), f"no request of population.py sets {name}"
+        if not any(values):
+            pytest.fail(
+                f"No request of tests/compatibility/population.py sets {name}: add one.",
+                pytrace=False,
+            )
         assert None in values or "default" in schema, f"no user of population.py is without {name}"
     assert {user["status"] for user in users} == set(WRITABLE["status"]["enum"])
     partitions = {item["pk"]["S"] for item in written_now.items}

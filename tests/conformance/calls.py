@@ -3,10 +3,20 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import httpx
+
+# What the state machine calls, by method and path as the document has them.
+LIST: Final = "GET /users"
+LIST_HEADERS: Final = "HEAD /users"
+CREATE: Final = "POST /users"
+READ: Final = "GET /users/{username}"
+READ_HEADERS: Final = "HEAD /users/{username}"
+REPLACE: Final = "PUT /users/{username}"
+CHANGE: Final = "PATCH /users/{username}"
+DELETE: Final = "DELETE /users/{username}"
 
 
 @dataclass(frozen=True)
@@ -31,8 +41,8 @@ class Call:
     """A call about one user.
 
     Attributes:
-        method: The method.
-        username: The username in the path, unless the method is POST.
+        operation: The method and the path, such as CREATE.
+        username: The username in the path, if that has one.
         body: The JSON body; None for no body.
         key: The value of Idempotency-Key.
         if_match: The value of If-Match.
@@ -41,7 +51,7 @@ class Call:
         media_type: The value of Content-Type.
     """
 
-    method: str
+    operation: str
     username: str = ""
     body: dict[str, Any] | None = None
     key: str | None = None
@@ -49,6 +59,11 @@ class Call:
     if_none_match: str | None = None
     is_escaped: bool = False
     media_type: str = "application/json"
+
+    @property
+    def method(self) -> str:
+        """The method."""
+        return self.operation.split()[0]
 
     def send(self, client: httpx.Client) -> Reply:
         """Send the call to the deployed API."""
@@ -58,13 +73,10 @@ class Call:
             "If-Match": self.if_match,
             "If-None-Match": self.if_none_match,
         }
-        path = "/users"
-        if self.method != "POST":
-            path += "/" + quote(self.username, safe="" if self.is_escaped else "@+")
+        username = quote(self.username, safe="" if self.is_escaped else "@+")
         return _send(
             client,
-            self.method,
-            path,
+            self.operation.replace("{username}", username),
             content=None if self.body is None else json.dumps(self.body),
             headers={name: value for name, value in headers.items() if value is not None},
         )
@@ -78,7 +90,7 @@ class ListCall:
         bad: Further parameters for which the API must refuse the call.
     """
 
-    method: str = "GET"
+    operation: str = LIST
     limit: str | None = None
     cursor: str | None = None
     username_prefix: str | None = None
@@ -90,7 +102,7 @@ class ListCall:
         """Send the call to the deployed API."""
         query = urlencode(self._parameters())
         query = "&".join(filter(None, [query, self.bad]))
-        return _send(client, self.method, "/users" + (query and "?" + query))
+        return _send(client, self.operation + (query and "?" + query))
 
     @classmethod
     def of_link(cls, link: str) -> "ListCall | None":
@@ -108,7 +120,7 @@ class ListCall:
 
     def next(self, cursor: str) -> "ListCall":
         """Return the call of the next page."""
-        return replace(self, method="GET", cursor=cursor).normalized()
+        return replace(self, operation=LIST, cursor=cursor).normalized()
 
     def normalized(self) -> "ListCall":
         """Return a call that is equal for all calls that ask for the same."""
@@ -118,6 +130,11 @@ class ListCall:
             username_prefix=self.username_prefix and self.username_prefix.lower(),
             email=self.email and self.email.lower(),
         )
+
+    @property
+    def method(self) -> str:
+        """The method."""
+        return self.operation.split()[0]
 
     @property
     def is_bad(self) -> bool:
@@ -145,6 +162,6 @@ class ListCall:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def _send(client: httpx.Client, method: str, path: str, **more: Any) -> Reply:
-    response = client.request(method, path, **more)
+def _send(client: httpx.Client, call: str, **more: Any) -> Reply:
+    response = client.request(*call.split(" ", 1), **more)
     return Reply(response.status_code, response.headers, response.text)

@@ -7,9 +7,11 @@ that has them, and requires them of every later one.
 import copy
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from tests.conformance import calls
 from tests.conformance.calls import Call, ListCall, Reply
 from tests.conformance.values import (
     ATTRIBUTES_MAX,
@@ -84,22 +86,14 @@ class Model:
         """Return an independent copy. It shares the documents, which are never changed."""
         return Model(*(copy.copy(getattr(self, name)) for name in self.__dataclass_fields__))
 
-    def judge(self, call: Call, reply: Reply) -> None:
+    def judge(self, call: Call | ListCall, reply: Reply) -> None:
         """Compare a response with the contract, and apply what the call did.
 
         Raises:
             Wrong: The contract doesn't allow the response.
         """
         _check_headers(reply)
-        match call.method:
-            case "POST":
-                self._judge_create(call, reply)
-            case "GET" | "HEAD":
-                self._judge_read(call, reply)
-            case "PUT" | "PATCH":
-                self._judge_change(call, reply)
-            case "DELETE":
-                self._judge_delete(call, reply)
+        JUDGES[call.operation](self, call, reply)
 
     def holders(self) -> dict[str, str]:
         """Return usernames by their email in lower case."""
@@ -211,13 +205,7 @@ class Model:
         del self.users[username], self.etags[username]
         return None
 
-    def judge_list(self, call: ListCall, reply: Reply) -> None:
-        """Compare a page with the contract.
-
-        Raises:
-            Wrong: The contract doesn't allow the response.
-        """
-        _check_headers(reply)
+    def _judge_list(self, call: ListCall, reply: Reply) -> None:
         filters, after = call.filters(), ""
         if call.cursor is not None:
             of_filters, after = self.cursors.get(call.cursor, (None, ""))
@@ -275,6 +263,19 @@ class Model:
             call.if_none_match is None or not _holds(call.if_none_match, etag, weakly=True)
         )
         return [] if is_met else [Refusal(412, "precondition-failed")]
+
+
+# How the response to each call is judged. A test asks for every route of the API.
+JUDGES: Final[Mapping[str, Callable[[Model, Any, Reply], None]]] = {
+    calls.LIST: Model._judge_list,
+    calls.LIST_HEADERS: Model._judge_list,
+    calls.CREATE: Model._judge_create,
+    calls.READ: Model._judge_read,
+    calls.READ_HEADERS: Model._judge_read,
+    calls.REPLACE: Model._judge_change,
+    calls.CHANGE: Model._judge_change,
+    calls.DELETE: Model._judge_delete,
+}
 
 
 def _holds(condition: str | None, etag: str, *, weakly: bool) -> bool:

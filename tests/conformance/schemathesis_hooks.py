@@ -38,11 +38,12 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
     if case.meta is None:
         return
     tried = case.meta.phase.data
+    has_body = isinstance(case.body, dict)
     if isinstance(tried, CoveragePhaseData | ExamplesPhaseData):
         _leave_out_examples(case, tried.parameter)
-        if case.method == "POST" and _is_valid(case):
+        if case.method == "POST" and has_body and _is_valid(case):
             _rename_the_example(case.body)
-    elif case.method in {"PUT", "PATCH"} and _is_valid(case):
+    elif case.method in {"PUT", "PATCH"} and has_body and _is_valid(case):
         # A random username is seldom the one in the path.
         body: Any = case.body
         if "username" in body:
@@ -88,7 +89,7 @@ def refused_for_what_no_schema_can_say(
             explained = any(name in (case.headers or {}) for name in _CONDITIONS)
         case 413:
             sent: Any = response.request.body
-            explained = len(sent) > _MAX_BYTES
+            explained = len(sent or b"") > _MAX_BYTES
         case _:
             explained = _is_explained(response.json(), case)
     reason = _REASONS[response.status_code]

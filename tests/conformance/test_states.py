@@ -15,8 +15,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from tests.conformance import table as tables
 from tests.conformance import values
-from tests.conformance.calls import Call, ListCall, Reply
-from tests.conformance.model import Model, Wrong
+from tests.conformance.calls import (
+    CHANGE,
+    CREATE,
+    DELETE,
+    LIST,
+    LIST_HEADERS,
+    READ,
+    READ_HEADERS,
+    REPLACE,
+    Call,
+    ListCall,
+    Reply,
+)
+from tests.conformance.model import JUDGES, Model, Wrong
 from tests.deployed import Client
 
 if TYPE_CHECKING:
@@ -94,13 +106,13 @@ _media_types = _one_of(["application/json", "application/json; charset=UTF-8"])
 _patch_types = _one_of(["application/merge-patch+json", "application/json"])
 
 _creates = _mostly(
-    st.builds(Call, st.just("POST"), body=_new_users, key=_keys, media_type=_media_types),
-    st.builds(Call, st.just("POST"), body=_bodies),
+    st.builds(Call, st.just(CREATE), body=_new_users, key=_keys, media_type=_media_types),
+    st.builds(Call, st.just(CREATE), body=_bodies),
     one_in=20,
 )
 _reads = st.builds(
     Call,
-    _one_of(["GET", "GET", "HEAD"]),
+    _one_of([READ, READ, READ_HEADERS]),
     _names,
     if_match=_rare_conditions,
     if_none_match=_conditions,
@@ -108,10 +120,10 @@ _reads = st.builds(
 )
 
 
-def _changes(method: str, media_types: st.SearchStrategy[str]) -> st.SearchStrategy[Call]:
+def _changes(operation: str, media_types: st.SearchStrategy[str]) -> st.SearchStrategy[Call]:
     return st.builds(
         Call,
-        st.just(method),
+        st.just(operation),
         _names,
         body=_bodies_of_users,
         if_match=_conditions,
@@ -121,14 +133,14 @@ def _changes(method: str, media_types: st.SearchStrategy[str]) -> st.SearchStrat
     )
 
 
-_replacements = _changes("PUT", _media_types)
-_patches = _changes("PATCH", _patch_types)
-_deletes = st.builds(Call, st.just("DELETE"), _names, if_match=_conditions)
+_replacements = _changes(REPLACE, _media_types)
+_patches = _changes(CHANGE, _patch_types)
+_deletes = st.builds(Call, st.just(DELETE), _names, if_match=_conditions)
 _kinds = [*[_creates] * 5, *[_reads] * 2, *[_replacements] * 2, *[_patches] * 3, _deletes]
 _any_call = st.integers(0, len(_kinds) - 1).flatmap(lambda i: _kinds[i])
 _pages = st.builds(
     ListCall,
-    _one_of(["GET", "GET", "GET", "GET", "HEAD"]),
+    _one_of([LIST, LIST, LIST, LIST, LIST_HEADERS]),
     limit=_one_of([None, "1", "1", "2", "3", "100"]),
     username_prefix=_one_of([None, None, None, *values.PREFIXES]),
     status=_one_of([None, None, "active", "suspended"]),
@@ -153,6 +165,7 @@ class _Run:
         self.table = table
         self.counts: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
+        self.sent: set[str] = set()
 
     def begin_sequence(self) -> None:
         self.counts["sequences"] += 1
@@ -161,9 +174,9 @@ class _Run:
 
     def send(self, call: Call | ListCall) -> Reply:
         reply = call.send(self.client)
-        kind = " list" if isinstance(call, ListCall) else ""
         is_replay = "Idempotency-Replayed" in reply.headers
-        self.answers[f"{call.method}{kind} {reply.status}{' replayed' * is_replay}"] += 1
+        self.sent.add(call.operation)
+        self.answers[f"{call.operation} {reply.status}{' replayed' * is_replay}"] += 1
         return reply
 
     def summary(self) -> list[str]:
@@ -205,7 +218,7 @@ class _States(RuleBasedStateMachine):
     @initialize(bodies=st.lists(_good, min_size=3, max_size=4))
     def begin(self, bodies: list[dict[str, Any]]) -> None:
         for name, body in zip(values.USERNAMES, bodies, strict=False):
-            self._judge(Call("POST", body={"username": name, **body}))
+            self._judge(Call(CREATE, body={"username": name, **body}))
 
     @rule(call=_any_call)
     def do(self, call: Call) -> None:
@@ -222,16 +235,16 @@ class _States(RuleBasedStateMachine):
         body = dict(members) | ({"display_name": spelling} if spelling else {})
         self._judge(replace(call, body=body))
 
-    @rule(name=_spellings, method=st.sampled_from(["PUT", "PATCH"]))
-    def send_back(self, name: str, method: str) -> None:
-        read = self._judge(Call("GET", name))
+    @rule(name=_spellings, change=st.sampled_from([REPLACE, CHANGE]))
+    def send_back(self, name: str, change: str) -> None:
+        read = self._judge(Call(READ, name))
         if read.status == 200:
-            self._judge(Call(method, name, read.json(), if_match=read.headers["ETag"]))
+            self._judge(Call(change, name, read.json(), if_match=read.headers["ETag"]))
 
     @rule(name=_spellings, numbers=st.lists(_one_of(values.NUMBERS), min_size=2, max_size=4))
     def change_a_number(self, name: str, numbers: list[Any]) -> None:
         for number in numbers:
-            self._judge(Call("PATCH", name, {"attributes": {"n": number}}))
+            self._judge(Call(CHANGE, name, {"attributes": {"n": number}}))
 
     @rule(call=_pages, between=st.lists(_any_call, max_size=4))
     def walk(self, call: ListCall, between: list[Call]) -> None:
@@ -282,25 +295,25 @@ class _States(RuleBasedStateMachine):
     def write_one_at_once(
         self, name: str, bodies: list[Any], conditions: list[str | None], deletes: int
     ) -> None:
-        kinds = ("PATCH", "PUT", "PATCH")
+        kinds = (CHANGE, REPLACE, CHANGE)
         calls = [
             Call(kind, name, body, if_match=condition)
             for kind, body, condition in zip(kinds, bodies, conditions, strict=False)
         ]
-        self._judge_at_once([*calls, *[Call("DELETE", name)] * deletes, Call("GET", name)])
+        self._judge_at_once([*calls, *[Call(DELETE, name)] * deletes, Call(READ, name)])
 
     @rule(
         email=st.sampled_from(values.GOOD_VALUES["email"][:-1]),
         names=st.lists(_spellings, min_size=2, max_size=_MOST_AT_ONCE, unique_by=str.lower),
-        methods=st.lists(st.sampled_from(["POST", "PATCH"]), min_size=5, max_size=5),
+        writes=st.lists(st.sampled_from([CREATE, CHANGE]), min_size=5, max_size=5),
     )
-    def claim_an_email_at_once(self, email: str, names: list[str], methods: list[str]) -> None:
+    def claim_an_email_at_once(self, email: str, names: list[str], writes: list[str]) -> None:
         self._judge_at_once(
             [
-                Call("POST", body={"username": name, "email": email})
-                if method == "POST"
-                else Call("PATCH", name, {"email": email})
-                for name, method in zip(names, methods, strict=False)
+                Call(CREATE, body={"username": name, "email": email})
+                if write == CREATE
+                else Call(CHANGE, name, {"email": email})
+                for name, write in zip(names, writes, strict=False)
             ]
         )
 
@@ -330,7 +343,7 @@ class _States(RuleBasedStateMachine):
         """The call of the next page, if there is one."""
         with self._step():
             reply = self._run.send(call)
-            self._model.judge_list(call, reply)
+            self._model.judge(call, reply)
         if call.method == "HEAD" or reply.status != 200 or "Link" not in reply.headers:
             return None
         next_page = call.next(reply.json()["next_cursor"])
@@ -345,7 +358,7 @@ class _States(RuleBasedStateMachine):
             undone = [call for call, reply in done if reply.status == 503]
             done = [(call, reply) for call, reply in done if reply.status != 503]
             names = {str(call.username or (call.body or {}).get("username")) for call in calls}
-            after = [Call("GET", name) for name in sorted(names & set(values.SPELLINGS))]
+            after = [Call(READ, name) for name in sorted(names & set(values.SPELLINGS))]
             seen = [(call, self._run.send(call)) for call in after]
             self._model = _serialized(self._model, done, seen)
             self._remember_etags()
@@ -425,5 +438,6 @@ def test_every_sequence_of_calls_is_answered_as_the_contract_says(
     try:
         states = type("States", (_States,), {"_run": run})
         run_state_machine_as_test(states, settings=_LONG if is_long else _SHORT)
+        assert run.sent == JUDGES.keys(), "Draw these calls in tests/conformance/test_states.py."
     finally:
         closing_lines += run.summary()

@@ -74,6 +74,21 @@ def _nagged(report: Path) -> set[Nagged]:
     }
 
 
+def compare(tool: str, found: set[Any], accepted: set[Any]) -> None:
+    """Fail unless what a scanner finds is what the code accepts."""
+    lines = [
+        f"{tool} finds {', '.join(finding)}: fix it, or accept it, with a reason, "
+        "by accept() in the unit's findings.py."
+        for finding in sorted(found - accepted)
+    ]
+    lines += [
+        f"{tool} doesn't find {', '.join(finding)} any more: don't accept it."
+        for finding in sorted(accepted - found)
+    ]
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
+
+
 def whole(found: Nagged) -> Nagged:
     """Return the finding without details, such as IAM5 for IAM5[Action::...]."""
     return found._replace(rule=found.rule.split("[")[0])

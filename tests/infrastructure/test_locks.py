@@ -9,7 +9,7 @@ import pytest
 
 from backend.functions.platform import PYTHON_VERSION
 from tooling import lock
-from tooling.install import NODE_FOLDER, PYTHON, ROOT
+from tooling.install import NODE_FOLDER, ROOT
 
 type CDK = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -30,33 +30,6 @@ def cdk_cli(environ: dict[str, str]) -> CDK:
         )
 
     return run
-
-
-@pytest.mark.parametrize(("group", "file"), lock.REQUIREMENTS.items())
-def test_the_requirements_are_what_uv_lock_says(group: str, file: str) -> None:
-    _, _, *lines = (ROOT / file).read_text().splitlines()  # the first two say who wrote it
-    assert lock.export(group, "--no-header").splitlines() == lines
-
-
-@pytest.mark.parametrize("folder", lock.PYTHON_FOLDERS)
-def test_uv_lock_is_what_pyproject_says(folder: str, environ: dict[str, str]) -> None:
-    done = subprocess.run(
-        [
-            str(PYTHON.with_name("uv")),
-            "lock",
-            "--check",
-            "--project",
-            folder,
-            "--python",
-            str(PYTHON),
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=environ,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_everything_locked_comes_from_a_registry_with_its_hash() -> None:

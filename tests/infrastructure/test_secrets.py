@@ -5,6 +5,8 @@ import string
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.secrets import Secret, find
 from tooling import git
 from tooling.install import ROOT
@@ -46,8 +48,14 @@ def test_nothing_committed_looks_like_a_secret_but_what_is_accepted() -> None:
     names = git.ask(ROOT, "ls-files", "-co", "--exclude-standard", "-z").split("\0")
     found = find(ROOT, [name for name in names if name and (ROOT / name).is_file()])
     found = {secret for secret in found if secret.digest != KEY_OF_EMULATORS}
-    assert found - ACCEPTED.keys() == set(), "take it out, or accept it in this file"
-    assert ACCEPTED.keys() - found == set(), "it is there no more: take it out of this file"
+    lines = [
+        f"{secret} looks like a secret: take it out, or accept this line, with a reason, in "
+        "tests/infrastructure/test_secrets.py."
+        for secret in sorted(found - ACCEPTED.keys())
+    ]
+    lines += [f"{secret} is gone: don't accept it." for secret in sorted(ACCEPTED.keys() - found)]
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
 
 
 def made(alphabet: str, length: int) -> str:

@@ -42,7 +42,15 @@ NAMES: dict[str, tuple[str, ...]] = {
 def test_what_holds_data_is_what_was_committed(
     name: str, templates: Mapping[str, Template]
 ) -> None:
-    assert stateful(templates[name].to_json()) == COMMITTED[LISTS[name]]
+    found, committed = stateful(templates[name].to_json()), COMMITTED[LISTS[name]]
+    changed = [n for n in found.keys() | committed.keys() if found.get(n) != committed.get(n)]
+    if changed:
+        pytest.fail(
+            f"{', '.join(sorted(changed))} in {name}: what stateful.json lists has changed. In a "
+            "deployed stack, CloudFormation would replace or delete it with its data. If it is "
+            "new, or its data may go, run .venv/bin/python -m tests.infrastructure.write.",
+            pytrace=False,
+        )
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -50,7 +58,12 @@ def test_every_type_is_known_to_hold_data_or_not(
     name: str, templates: Mapping[str, Template]
 ) -> None:
     types = {resource["Type"] for resource in templates[name].to_json()["Resources"].values()}
-    assert types <= STATEFUL.keys() | STATELESS
+    if unknown := types - STATEFUL.keys() - STATELESS:
+        pytest.fail(
+            f"Does {', '.join(sorted(unknown))} hold data? Add it to STATEFUL or STATELESS in "
+            "tests/infrastructure/stateful.py.",
+            pytrace=False,
+        )
 
 
 def test_in_production_everything_that_holds_data_stays() -> None:
@@ -65,6 +78,12 @@ def test_what_is_retained_is_in_nobodys_way(name: str, templates: Mapping[str, T
         if policy == "Delete":
             continue
         properties = resource["Properties"]
+        if resource["Type"] not in NAMES:
+            pytest.fail(
+                f"{resource['Type']} is retained: add it to NAMES, in this file, with the property "
+                "that names it.",
+                pytrace=False,
+            )
         # A stack that is made again has another id; without a name, CloudFormation makes one.
         for unique in NAMES[resource["Type"]]:
             assert "AWS::StackId" in str(properties.get(unique, "AWS::StackId")), logical_id

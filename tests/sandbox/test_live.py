@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.checkout import RUNTIME, USERS, Checkout
+from tests.sandbox.conftest import aws_client, variables_of
 
 MISTAKE = "{}[username]"
 NOT_LIVE = "not live; what worked before still serves."
@@ -25,6 +26,25 @@ ADDED_ROUTE = {
     Path("backend/api/routes.py"): (
         '    *_reads("/health"',
         '    *_reads("/hello", "health", Access.OPEN),\n    *_reads("/health"',
+    ),
+}
+# It ships the domain, as the API's function does.
+SECOND_FUNCTION = {
+    Path("backend/component.py"): (
+        "        database.grant_read_write",
+        """\
+        from backend.functions.bundling import Asset
+        from backend.functions.function import Function
+        Function(
+            self, "Second", asset=Asset(code=("backend/users",)),
+            handler="backend.users.errors.second", defaults=function_defaults,
+            description="", environment={}, memory_mb=128, timeout=cdk.Duration.seconds(30),
+        )
+        database.grant_read_write""",
+    ),
+    USERS / "errors.py": (
+        "class Fault(",
+        "def second(*_):\n    return str(UserNotFound())\n\n\nclass Fault(",
     ),
 }
 
@@ -133,16 +153,22 @@ def test_an_edited_stack_is_deployed_and_what_does_not_work_is_not_live(checkout
     correct = {path: (checkout.folder / path).read_text() for path in (infrastructure, settings)}
     constants = (checkout.folder / CONSTANTS).read_text()
     mistake = {infrastructure: ('"LOG_LEVEL"', '"LEVEL"')}
-    outage = checkout.replace({**ADDED_ROUTE, **NAMED_ORIGIN, **mistake})
+    outage = checkout.replace({**ADDED_ROUTE, **NAMED_ORIGIN, **SECOND_FUNCTION, **mistake})
     assert "KeyError: 'LOG_LEVEL'" in outage
-    assert outage.endswith(" and 2 more: not live; and nothing serves until it is repaired.\n")
+    assert outage.endswith(" and 4 more: not live; and nothing serves until it is repaired.\n")
 
     # The files that were not at fault are deployed with the repair.
     repaired = checkout.write({infrastructure: correct[infrastructure]})
-    assert re.search(r" and 2 more: live after .+ \(cdk deploy\)$", repaired, re.M)
+    assert re.search(r" and 4 more: live after .+ \(cdk deploy\)$", repaired, re.M)
     assert checkout.get("/hello").json() == {"status": "ok"}
     checkout.sandbox.read_until(r"^GET    /hello               200 +\d+ ms$")
     assert_pages_of_the_named_origin_may_call(checkout)
+
+    # Each function that ships the edited file has the edit.
+    both = checkout.replace({USERS / "errors.py": ("There is no user with", "Nobody has")})
+    assert both.endswith(" s (cdk deploy)\n")
+    assert checkout.get("/users/jane").json()["detail"] == "Nobody has this username."
+    assert response_of_the_second_function(checkout) == '"Nobody has this username."'
 
     broken = checkout.write({CONSTANTS: "APP NAME"})
     assert 'File "constants.py", line 1' in broken
@@ -158,6 +184,17 @@ def test_an_edited_stack_is_deployed_and_what_does_not_work_is_not_live(checkout
     # The stack is deployed, only the code is that from before.
     preflight = checkout.request("OPTIONS", "/users/jane", PREFLIGHT)
     assert "Access-Control-Allow-Origin" not in preflight.headers
+
+
+def response_of_the_second_function(checkout: Checkout) -> str:
+    client = aws_client("lambda", variables_of(checkout.folder / ".local" / "sandbox"))
+    [name] = [
+        function["FunctionName"]
+        for function in client.list_functions()["Functions"]
+        if function["Handler"] == "backend.users.errors.second"
+    ]
+    payload: str = client.invoke(FunctionName=name)["Payload"].read().decode()
+    return payload
 
 
 def assert_pages_of_the_named_origin_may_call(checkout: Checkout) -> None:

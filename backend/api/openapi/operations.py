@@ -17,11 +17,11 @@ SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": [routes.READ]}]
 BY_THE_GATEWAY: Final = {"401": "Unauthorized", "403": "Forbidden", "429": "TooManyRequests"}
 
 
-def path(*, get: Operation, **others: Operation) -> dict[str, Any]:
+def path(*, get: Operation | None = None, **others: Operation) -> dict[str, Any]:
     """Describe a path: its calls, HEAD like GET, and its response to every other method."""
+    reads = {"get": get, "head": _head(get)} if get else {}
     return {
-        "get": get,
-        "head": _head(get),
+        **reads,
         **others,
         # An extension, because OpenAPI has no place for it: no existing operation responds so.
         "x-other-methods": {"405": {"$ref": "#/components/responses/MethodNotAllowed"}},

@@ -67,4 +67,11 @@ def _noticed(checkout: Path, name: str) -> list[Path]:
     ],
 )
 def test_what_the_stack_is_made_from_is_deployed(path: str, is_code: bool) -> None:
-    assert live._is_code(Path(path)) is is_code
+    assert live._is_code(Path(path), {"backend/__init__.py"}) is is_code
+
+
+@pytest.mark.parametrize("path", ["backend/users/errors.py", "backend/users/new.py"])
+def test_what_another_function_ships_too_is_deployed(path: str) -> None:
+    others = {"backend/__init__.py", "backend/users/errors.py", "backend/census/runtime/count.py"}
+    assert not live._is_code(Path(path), others)
+    assert live._is_code(RUNTIME / "calls.py", others)
