@@ -30,9 +30,6 @@ class Identity(Construct):
             the issuer of another stack.
         deletion_protection: Whether Cognito refuses to delete the pool.
         reader_account: Another account that may get tokens, by assuming a role in this one.
-
-    Raises:
-        ValueError: The pool would have no clients.
     """
 
     def __init__(
@@ -97,8 +94,6 @@ class Identity(Construct):
         )
 
     def _add_clients(self, options: IdentityOptions, scopes: Mapping[str, str]) -> Issuer:
-        if not options.clients:
-            raise ValueError("clients must name at least one client.")
         o_auth = cognito.OAuthSettings(
             flows=cognito.OAuthFlows(client_credentials=True), scopes=list(self._scopes(scopes))
         )

@@ -366,7 +366,7 @@ class Client:
         )
         SigV4Auth(credentials, "dynamodb", self._region).add_auth(signed)
         fields = {
-            "User-Agent": "user-management-backend",
+            "User-Agent": "backend.users",
             "Content-Length": len(body),
             **dict(signed.headers.items()),
         }
