@@ -2,9 +2,10 @@
 
 Deploy it once; from then on it updates itself. Name the stack, since a second region adds another:
 
-./scripts/cdk deploy --app '.venv/bin/python toolchain.py' UserManagementBackend-Toolchain
+./scripts/cdk deploy --app '.venv/bin/python toolchain.py' '*-Toolchain'
 """
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -55,6 +56,9 @@ class Toolchain(cdk.Stack):
         waves: The environments of each wave, which are deployed side by side.
         kwargs: The stack's other properties. `env` is needed if an environment's target is
             another account or region.
+
+    Raises:
+        ValueError: The repository isn't named as its parameter says.
     """
 
     def __init__(
@@ -69,6 +73,10 @@ class Toolchain(cdk.Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+            raise ValueError(
+                f"SOURCE_REPOSITORY is {repository!r}: use OWNER/REPOSITORY, without https://."
+            )
         refuse_unfilled(
             self, {"SOURCE_REPOSITORY": repository, "SOURCE_CONNECTION_ARN": connection_arn}
         )

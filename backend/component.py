@@ -19,7 +19,7 @@ from backend.rollout.infrastructure import Rollout
 
 
 class Backend(cdk.Stack):
-    """The user management backend in one environment.
+    """The backend in one environment.
 
     Its outputs:
         APIEndpoint: The URL that paths are appended to, without a trailing slash.

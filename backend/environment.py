@@ -1,7 +1,8 @@
 """How deployments of the component differ, as plain data that can be read without the CDK."""
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from backend.api.options import APIOptions
 from backend.database.options import DatabaseOptions
@@ -9,6 +10,10 @@ from backend.functions.platform import LAMBDA_ARM64, Platform
 from backend.identity.options import IdentityOptions
 from backend.monitoring.options import MonitoringOptions
 from backend.rollout.options import RolloutOptions
+
+# Beside what is appended to a stack's name: IAM permits 64 characters in the name of the role that
+# a pipeline in another account takes (backend/identity/permissions.py).
+_LONGEST_STACK_NAME: Final = 57
 
 type RemovalPolicy = Literal["DESTROY", "RETAIN_ON_UPDATE_OR_DELETE"]
 type LogRetention = Literal[
@@ -35,6 +40,13 @@ class Target:
 
     account: str
     region: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no account or no region."""
+        if not re.fullmatch(r"\d{12}", self.account):
+            raise ValueError(f"{self.account!r} is no account: use its 12 digits.")
+        if not re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d", self.region):
+            raise ValueError(f"{self.region!r} is no region: use one such as 'eu-west-1'.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +89,30 @@ class Environment:
     pipeline_account: str | None = None
     approval: bool = False
     end_to_end_tests: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a name that no stack can have, and what needs an option that isn't set.
+
+        Raises:
+            ValueError: A name or a combination of options is impossible.
+        """
+        for what, name in (("APP_NAME", self.app_name), ("An environment's name", self.name)):
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]", name):
+                raise ValueError(
+                    f"{what} can't be {name!r}, because it is part of a stack's name: use letters,"
+                    " digits and hyphens, with a letter first."
+                )
+        if len(self.stack_name) > _LONGEST_STACK_NAME:
+            raise ValueError(
+                f"The name of the stack {self.stack_name} has {len(self.stack_name)} characters:"
+                f" shorten it to {_LONGEST_STACK_NAME}, so that names derived from it fit."
+            )
+        if self.rollout and not self.monitoring.objectives:
+            raise ValueError(
+                f"{self.name}: A rollout needs objectives: alarms on them roll it back."
+            )
+        if self.database.encryption_key and not self.target:
+            raise ValueError(f"{self.name}: an encryption_key needs a target, the key's own.")
 
     @property
     def stack_name(self) -> str:

@@ -35,6 +35,7 @@ _FUNCTION: Final = "AWS::Lambda::Function"
 
 _SETTLE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.1
+_BOOTSTRAP: Final = "CDKToolkit"
 # As bootstrap names it for the qualifier that the CDK has by default.
 _ASSETS: Final = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 
@@ -100,9 +101,10 @@ class Deployment:
         """Deploy what was synthesized.
 
         Raises:
-            Failure: The CDK CLI fails.
+            Failure: The CDK CLI fails, or the local cloud holds a stack of another name.
             Interrupted: A signal asked to stop.
         """
+        self._refuse_another_stack()
         command = ["deploy", "--app", str(self._assembly), "--all", "--require-approval", "never"]
         self._finish(self._start(command), "deploy", interruption)
         unsupported.apply_cors(self._assembly)
@@ -206,6 +208,20 @@ class Deployment:
         if process.returncode:
             output = self._log(command).read_text(errors="replace").replace(f"{ROOT}/", "")
             raise Failure(f"cdk {command} failed; its output is above.", output)
+
+    def _refuse_another_stack(self) -> None:
+        """Refuse to deploy beside the stack's former name: both APIs would have the same id."""
+        artifacts = json.loads((self._assembly / "manifest.json").read_text())["artifacts"]
+        ours = {k for k, a in artifacts.items() if a["type"] == "aws:cloudformation:stack"}
+        with cloud_failures_explained():
+            stacks = boto3.client("cloudformation").describe_stacks()["Stacks"]
+        held = {stack["StackName"] for stack in stacks} - {_BOOTSTRAP}
+        if held and not held & ours:
+            raise Failure(
+                f"The local cloud holds the stack {' and '.join(held)} with its users, but"
+                f" constants.py now names it {' and '.join(ours)}. CloudFormation renames no stack:"
+                " start with --fresh, which deletes those users, or restore the name."
+            )
 
     def _permit_plain_http(self) -> None:
         # The policy of the bucket for assets denies what doesn't come over TLS, and nothing else.

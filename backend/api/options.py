@@ -1,5 +1,6 @@
 """An environment's options for the API."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,6 +18,14 @@ class Throttle:
     rate: int
     burst: int
 
+    def __post_init__(self) -> None:
+        """Refuse a throttle that lets nothing through."""
+        if self.rate < 1 or self.burst < 1:
+            raise ValueError(
+                f"Throttle(rate={self.rate}, burst={self.burst}) refuses every request: use 1 or"
+                " more for both."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
@@ -29,6 +38,19 @@ class Domain:
 
     name: str
     certificate_arn: str
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be a domain's name or its certificate."""
+        if not re.fullmatch(r"([a-z0-9-]+\.)+[a-z0-9-]+", self.name):
+            raise ValueError(
+                f"A domain can't be named {self.name!r}: use lower case and no https://, such as"
+                " 'api.example.com'."
+            )
+        if not re.match(r"arn:[^:]+:acm:", self.certificate_arn):
+            raise ValueError(
+                f"{self.certificate_arn!r} is no certificate of {self.name}: use the ARN of one in"
+                " AWS Certificate Manager, arn:aws:acm:…"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,3 +86,9 @@ class APIOptions:
         """
         if not 0 <= self.debug_share <= 1:
             raise ValueError(f"debug_share must be from 0 to 1, not {self.debug_share}.")
+        for origin in self.cors_origins:
+            if not re.fullmatch(r"\*|https?://[^/]+", origin):
+                raise ValueError(
+                    f"cors_origins has {origin!r}, which no browser sends: use the scheme and the"
+                    " host, without a slash at the end, such as 'https://app.example.com'."
+                )

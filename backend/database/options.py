@@ -1,5 +1,6 @@
 """What an environment chooses about the table."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -28,3 +29,14 @@ class DatabaseOptions:
     max_write_units: int | None = None
     backup_retention_days: int | None = None
     point_in_time_recovery: bool
+
+    def __post_init__(self) -> None:
+        """Refuse what DynamoDB or AWS Backup would refuse only during a deployment."""
+        for name in ("max_read_units", "max_write_units", "backup_retention_days"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be 1 or more, or None; not {value}.")
+        if self.adopted_table and not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", self.adopted_table):
+            raise ValueError(
+                f"adopted_table can't be {self.adopted_table!r}: use the table's name, not its ARN."
+            )

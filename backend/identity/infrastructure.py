@@ -27,9 +27,6 @@ class Identity(Construct):
         removal_policy: What happens to the pool when the stack is deleted. A pool that stays can be
             the issuer of another stack.
         deletion_protection: Whether Cognito refuses to delete the pool.
-
-    Raises:
-        ValueError: The pool would have no clients.
     """
 
     def __init__(
@@ -91,8 +88,6 @@ class Identity(Construct):
         )
 
     def _add_clients(self, options: IdentityOptions, scopes: Mapping[str, str]) -> Issuer:
-        if not options.clients:
-            raise ValueError("clients must name at least one client.")
         o_auth = cognito.OAuthSettings(
             flows=cognito.OAuthFlows(client_credentials=True), scopes=list(self._scopes(scopes))
         )

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+_SHORTEST_MINUTES = 5
+_LONGEST_MINUTES = 24 * 60
+
 
 @dataclass(frozen=True, kw_only=True)
 class Issuer:
@@ -17,6 +20,18 @@ class Issuer:
 
     url: str
     audience: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an issuer whose tokens the gateway could not verify, or would all refuse."""
+        if not self.url.startswith("https://"):
+            raise ValueError(
+                f"The issuer's url is {self.url!r}: use the tokens' `iss`, which starts with"
+                " https://."
+            )
+        if not self.audience:
+            raise ValueError(
+                f"No token of {self.url} would be accepted: name at least one audience."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,3 +49,13 @@ class IdentityOptions:
     issuer: Issuer | None = None
     clients: tuple[str, ...] = ("Machine",)
     token_minutes: int = 15
+
+    def __post_init__(self) -> None:
+        """Refuse a pool that could issue no tokens."""
+        if not self.issuer and not self.clients:
+            raise ValueError("clients must name at least one client, which can get tokens.")
+        if not _SHORTEST_MINUTES <= self.token_minutes <= _LONGEST_MINUTES:
+            raise ValueError(
+                f"token_minutes must be {_SHORTEST_MINUTES} to {_LONGEST_MINUTES}, which Cognito"
+                f" permits; not {self.token_minutes}."
+            )

@@ -26,9 +26,6 @@ class Monitoring(Construct):
 
     Attributes:
         regressions: The alarms that are red within minutes of a change that harms callers.
-
-    Raises:
-        ValueError: There are operators, but no objectives.
     """
 
     def __init__(
@@ -43,8 +40,6 @@ class Monitoring(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         objectives, operators = options.objectives, options.operators
-        if operators and not objectives:
-            raise ValueError("Operators need objectives: a page says that callers miss them.")
         indicators = (
             [
                 Availability(api=api, objectives=objectives),

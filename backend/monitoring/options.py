@@ -24,6 +24,23 @@ class Objectives:
     fast_percent: float
     fast_milliseconds: int
 
+    def __post_init__(self) -> None:
+        """Refuse an objective without an error budget, or with one that no alarm sees spent."""
+        lowest = 100 - 100 / HIGHEST_BURN_RATE
+        for name in ("available_percent", "fast_percent"):
+            value = getattr(self, name)
+            if not lowest < value < 100:  # noqa: PLR2004 percent
+                raise ValueError(
+                    f"{name} must be below 100, which would permit no failure, and above"
+                    f" {lowest:.2f}, below which the budget can't be spent {HIGHEST_BURN_RATE:g}"
+                    f" times faster than permitted, as the alarms expect; not {value:g}."
+                )
+        if self.fast_milliseconds < 1:
+            raise ValueError(
+                f"fast_milliseconds must be 1 or more, not {self.fast_milliseconds}: every request"
+                " would be slow."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Operators:
@@ -36,6 +53,14 @@ class Operators:
 
     pages: tuple[str, ...]
     tickets: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what SNS can't send to."""
+        for address in (*self.pages, *self.tickets):
+            if not address.startswith("https://") and "@" not in address:
+                raise ValueError(
+                    f"Alarms can't notify {address!r}: use an email address or an https:// URL."
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,3 +80,10 @@ class MonitoringOptions:
     operators: Operators | None = None
     runbook: str
     concurrency_quota: int = 1000
+
+    def __post_init__(self) -> None:
+        """Refuse operators who could be told of nothing, and a quota that is always used up."""
+        if self.operators and not self.objectives:
+            raise ValueError("Operators need objectives: a page says that callers miss them.")
+        if self.concurrency_quota < 1:
+            raise ValueError(f"concurrency_quota must be 1 or more, not {self.concurrency_quota}.")

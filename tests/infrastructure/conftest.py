@@ -1,7 +1,6 @@
-"""The templates of each environment, synthesized once, offline."""
+"""The templates of the tests' own environments, synthesized once, offline."""
 
 import fcntl
-import functools
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -10,22 +9,20 @@ from typing import Any
 
 import pytest
 
-from tooling.environment import TOOL_SETTINGS
-from tooling.install import LOCAL, NODE_FOLDER, ROOT
+from tooling.install import NODE_FOLDER
 
 # The CDK starts Node when it is imported: the checkout's, whatever else is on the PATH.
 os.environ["JSII_NODE"] = str(NODE_FOLDER / "node")
 
-import aws_cdk as cdk
 from aws_cdk.assertions import Template
 
 import app
-import constants
 import toolchain
+from tests.infrastructure import records, synthesis
 
 # What is synthesized: by name, the program and its arguments of -c.
 PROGRAMS: dict[str, tuple[Callable[[], None], dict[str, str]]] = {
-    **{name: (app.main, {"environment": name}) for name in constants.ENVIRONMENTS},
+    **{name: (app.main, {"environment": name}) for name in records.ENVIRONMENTS},
     "sandbox": (app.main, {}),  # the default
     "developer": (app.main, {"developer": "Jane-1"}),
     "toolchain": (toolchain.main, {}),
@@ -35,56 +32,17 @@ PROGRAMS: dict[str, tuple[Callable[[], None], dict[str, str]]] = {
 @pytest.fixture(scope="session")
 def environ() -> dict[str, str]:
     """Return variables for processes: without credentials or network, with the checkout's Node."""
-    home = LOCAL / "home"  # the sandbox's too
-    home.mkdir(exist_ok=True)
-    return {
-        "PATH": f"{NODE_FOLDER}{os.pathsep}{os.defpath}",
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "UV_CACHE_DIR": str(LOCAL / "cache" / "uv"),
-        "UV_NO_CONFIG": "1",
-        "UV_OFFLINE": "1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        **TOOL_SETTINGS,
-    }
+    return synthesis.variables()
 
 
 @pytest.fixture(scope="session")
 def context() -> dict[str, Any]:
     """Return the context that the CDK CLI gives every app."""
-    flags: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return {
-        **flags,
-        "aws:cdk:enable-path-metadata": True,
-        "aws:cdk:enable-asset-metadata": True,
-    }
-
-
-type Synthesize = Callable[[Callable[[], None], dict[str, str], Path], None]
+    return synthesis.cli_context()
 
 
 @pytest.fixture(scope="session")
-def synthesize(environ: dict[str, str], context: dict[str, Any]) -> Synthesize:
-    """Return what runs an app with the arguments of -c and synthesizes into a folder.
-
-    A finding of the CDK's own validation is an error, which fails every test that needs the app.
-    """
-
-    def run(main: Callable[[], None], arguments: dict[str, str], folder: Path) -> None:
-        told = functools.partial(cdk.App, context={**context, **arguments}, outdir=str(folder))
-        with pytest.MonkeyPatch.context() as patch:
-            for variable in ("HOME", "UV_CACHE_DIR", "UV_NO_CONFIG", "UV_OFFLINE"):
-                patch.setenv(variable, environ[variable])
-            patch.setattr(cdk, "App", told)
-            main()
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def assemblies(
-    synthesize: Synthesize, tmp_path_factory: pytest.TempPathFactory
-) -> Mapping[str, Path]:
+def assemblies(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """Return the folder of each program's cloud assembly."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -96,7 +54,7 @@ def assemblies(
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             for name, (main, arguments) in PROGRAMS.items():
-                synthesize(main, arguments, folder / name)
+                synthesis.synthesize(main, arguments, folder / name)
             done.touch()
     return {name: folder / name for name in PROGRAMS}
 
@@ -111,7 +69,7 @@ def templates(assemblies: Mapping[str, Path]) -> Mapping[str, Template]:
     }
 
 
-@pytest.fixture(params=["local", "sandbox", "staging", "production"])
+@pytest.fixture(params=records.ENVIRONMENTS)
 def template(request: pytest.FixtureRequest, templates: Mapping[str, Template]) -> Template:
     """Return the template of each environment in turn."""
     return templates[request.param]

@@ -1,14 +1,9 @@
-"""Draws the dashboard of a template: docs/dashboard.svg.
-
-python -m tests.infrastructure.dashboard ASSEMBLY   prints it, for an environment's assembly
-"""
+"""Draws the dashboard of a template: docs/dashboard.svg."""
 
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 # A dashboard is 24 units wide.
@@ -77,8 +72,3 @@ def _resolved(value: Any) -> str:
     if function == "Fn::Join":
         return str(argument[0].join(map(_resolved, argument[1])))
     return str(argument if isinstance(argument, str) else argument[0])
-
-
-if __name__ == "__main__":
-    [path] = Path(sys.argv[1]).glob("*.template.json")
-    sys.stdout.write(picture(json.loads(path.read_text())))

@@ -1,14 +1,9 @@
-"""Draws the pipeline of a template: docs/pipeline.svg.
-
-python -m tests.infrastructure.stages ASSEMBLY   prints it, for the toolchain's assembly
-"""
+"""Draws the pipeline of a template: docs/pipeline.svg."""
 
 import json
-import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 _COLUMN: Final = 290
@@ -132,8 +127,3 @@ def _drawn(
                 f'font-family="monospace" xml:space="preserve">{escape(line)}</text>'
             )
         y += _height(action) + 8
-
-
-if __name__ == "__main__":
-    path = Path(sys.argv[1]) / "UserManagementBackend-Toolchain.template.json"
-    sys.stdout.write(picture(json.loads(path.read_text())))

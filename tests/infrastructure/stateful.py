@@ -1,12 +1,6 @@
-"""Finds the resources that hold data, and their properties that must not change.
+"""Finds the resources that hold data, and their properties that must not change."""
 
-python -m tests.infrastructure.stateful ASSEMBLY   prints an environment's part of stateful.json
-"""
-
-import json
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 # By type: the properties whose change makes CloudFormation replace the resource, or lose data:
@@ -83,8 +77,3 @@ def _without_limits(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: inner for name, inner in value.items() if name not in _CHANGEABLE}
     return value
-
-
-if __name__ == "__main__":
-    [path] = Path(sys.argv[1]).glob("*.template.json")
-    print(json.dumps(stateful(json.loads(path.read_text())), indent=2))  # noqa: T201 its purpose

@@ -9,16 +9,16 @@ import botocore.session
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from backend.api.options import APIOptions, Domain
+from backend.api.options import Domain
 from backend.api.routes import ROUTES
 from backend.api.runtime import settings
 from backend.component import Backend
 from backend.functions.bundling import Archive
 from backend.functions.platform import HOST, PYTHON_VERSION
 from backend.users.dynamodb import table
-from constants import LOCAL
 from localcloud.emulator import API_ID
 from tests.infrastructure.functions import api_function, function_properties
+from tests.infrastructure.records import APP_NAME, LOCAL
 
 API = "AWS::ApiGatewayV2::Api"
 ALIAS = "AWS::Lambda::Alias"
@@ -128,7 +128,7 @@ def test_the_function_knows_its_table_and_what_it_tells_of_itself(
     assert variables == {
         "TABLE_NAME": {"Ref": table},
         "DYNAMODB_ENDPOINT": variables["DYNAMODB_ENDPOINT"],  # see below
-        "METRICS_NAMESPACE": f"UserManagementBackend-{name.title()}",
+        "METRICS_NAMESPACE": f"{APP_NAME}-{name.title()}",
         "LOG_LEVEL": "INFO",
         "DEBUG_SHARE": debug_share,
     }
@@ -295,12 +295,6 @@ def test_a_domain_leads_to_the_api_and_its_default_address_does_not() -> None:
     )
     template.has_output("APIEndpoint", {"Value": "https://api.example.com"})
     template.has_output("DomainTarget", {"Value": {"Fn::GetAtt": [name, "RegionalDomainName"]}})
-
-
-@pytest.mark.parametrize("share", [-0.01, 1.01])
-def test_a_share_of_requests_is_from_0_to_1(share: float) -> None:
-    with pytest.raises(ValueError, match="debug_share must be from 0 to 1"):
-        APIOptions(debug_share=share)
 
 
 def test_only_the_local_api_has_an_id_of_its_own(templates: Mapping[str, Template]) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 import app
 import constants
-from tests.infrastructure.conftest import Synthesize
+from tests.infrastructure.records import APP_NAME
+from tests.infrastructure.synthesis import synthesize
 from tooling.install import PYTHON, ROOT
 
 # Prints what is read or changed below the folder that the argument names, and what is started,
@@ -40,11 +41,11 @@ for name in os.listdir(root):
 @pytest.mark.parametrize(
     ("name", "stack"),
     [
-        ("local", "UserManagementBackend-Local"),
-        ("sandbox", "UserManagementBackend-Sandbox"),
-        ("staging", "UserManagementBackend-Staging"),
-        ("production", "UserManagementBackend-Production"),
-        ("developer", "UserManagementBackend-Sandbox-Jane-1"),
+        ("local", f"{APP_NAME}-Local"),
+        ("sandbox", f"{APP_NAME}-Sandbox"),
+        ("staging", f"{APP_NAME}-Staging"),
+        ("production", f"{APP_NAME}-Production"),
+        ("developer", f"{APP_NAME}-Sandbox-Jane-1"),
     ],
 )
 def test_each_environment_is_one_stack_of_its_name(
@@ -54,7 +55,7 @@ def test_each_environment_is_one_stack_of_its_name(
 
 
 def test_nothing_changed_is_nothing_to_deploy(
-    assemblies: Mapping[str, Path], synthesize: Synthesize, tmp_path: Path
+    assemblies: Mapping[str, Path], tmp_path: Path
 ) -> None:
     # Not even a new version of the function: its logical id is in the template.
     synthesize(app.main, {"environment": "production"}, tmp_path / "again")

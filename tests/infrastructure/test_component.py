@@ -1,12 +1,8 @@
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import pytest
 from aws_cdk.assertions import Template
 
 from tests.infrastructure.functions import api_function, function_properties, statements_of
-from tests.infrastructure.scanning import cfn_lint
 
 POLICY = "AWS::IAM::Policy"
 ROLE = "AWS::IAM::Role"
@@ -82,13 +78,3 @@ def test_roles_have_no_policies_beside_those(template: Template) -> None:
 def test_the_endpoint_is_an_output(template: Template) -> None:
     [api] = template.find_resources("AWS::ApiGatewayV2::Api")
     template.has_output("APIEndpoint", {"Value": {"Fn::GetAtt": [api, "ApiEndpoint"]}})
-
-
-def test_cfn_lint_finds_nothing(assemblies: Mapping[str, Path]) -> None:
-    # A developer's differs from the sandbox's in names, and what the pipeline deploys in nothing:
-    # test_toolchain.py.
-    names = assemblies.keys() - {"developer"}
-    files = [path for name in names for path in assemblies[name].glob("*.template.json")]
-    assert len(files) == len(names)
-    if found := cfn_lint(files):
-        pytest.fail(f"{found}Correct what the unit's infrastructure.py makes.", pytrace=False)

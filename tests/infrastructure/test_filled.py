@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 
 import app
-import constants
 import toolchain
 from backend.environment import Environment, Target
 from backend.monitoring.options import Operators
-from tests.infrastructure.conftest import Synthesize
-from tests.infrastructure.records import PRODUCTION, STAGING, with_operators
+from tests.infrastructure.records import CONSTANTS, PRODUCTION, STAGING, with_operators
 from tests.infrastructure.scanning import (
     ALWAYS,
     IN_PRODUCTION,
@@ -27,6 +25,7 @@ from tests.infrastructure.scanning import (
     nag,
     whole,
 )
+from tests.infrastructure.synthesis import synthesize
 from tests.scanners import checkov
 
 PIPELINE_ACCOUNT = "111111111111"
@@ -59,12 +58,13 @@ REGIONS = (
 # What a team has in constants.py; the second way in three accounts and two regions.
 WAYS: dict[str, dict[str, Any]] = {
     "one account": {
+        **CONSTANTS,
         **SOURCE,
-        "TOOLCHAIN_TARGET": None,
         "ENVIRONMENTS": {"staging": STAGING, "production": HEARD},
         "WAVES": ((STAGING,), (HEARD,)),
     },
     "three accounts": {
+        **CONSTANTS,
         **SOURCE,
         "TOOLCHAIN_TARGET": Target(account=PIPELINE_ACCOUNT, region="us-east-1"),
         "ENVIRONMENTS": {"staging": ABROAD, "production": REGIONS[0]},
@@ -82,16 +82,14 @@ type Synthesized = Mapping[tuple[str, str], tuple[Path, set[Nagged]]]
 
 
 @pytest.fixture(scope="module")
-def synthesized(synthesize: Synthesize, tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     """Each program's assembly, one way and the other, and all that cdk-nag finds in it."""
     made = {}
     for way, name in CASES:
         main, arguments, packs = PROGRAMS[name]
         folder = tmp_path_factory.mktemp("filled") / name
-        with pytest.MonkeyPatch.context() as patch:
-            for constant, value in WAYS[way].items():
-                patch.setattr(constants, constant, value)
-            found = nag(functools.partial(synthesize, main, arguments), folder, packs)
+        run = functools.partial(synthesize, main, arguments, values=WAYS[way])
+        found = nag(run, folder, packs)
         made[way, name] = folder, found
     return made
 
@@ -143,7 +141,7 @@ def test_cdk_nag_would_find_just_what_is_accepted(
     assert set(map(whole, found)) == set(map(whole, accepted))
 
 
-# What a team has filled in is scanned in each run: test_findings.py and test_component.py.
+# What a team has filled in is scanned in each run: test_constants.py.
 @pytest.mark.long
 def test_checkov_would_find_just_what_is_accepted(
     templates_of_pipelines: dict[str, Path], tmp_path: Path

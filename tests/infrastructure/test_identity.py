@@ -8,7 +8,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from backend.component import Backend
-from constants import LOCAL
+from tests.infrastructure.records import LOCAL
 
 POOL = "AWS::Cognito::UserPool"
 CLIENT = "AWS::Cognito::UserPoolClient"
@@ -82,11 +82,6 @@ def test_a_client_is_added_beside_another_to_rotate_its_secret(
     # Whose tokens ./scripts/token gets is the one that the record names first.
     assert set(audience) == clients.keys()
     assert audience[1] == before
-
-
-def test_a_pool_without_clients_is_refused(context: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="clients must name at least one client"):
-        _backend(context, ())
 
 
 def test_the_token_endpoint_has_a_name_that_no_other_stack_has(template: Template) -> None:

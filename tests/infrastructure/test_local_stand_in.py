@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 import app
-import constants
 import localcloud.app
 from backend.monitoring.options import Operators
-from tests.infrastructure.conftest import Synthesize
-from tests.infrastructure.records import PRODUCTION, STAGING, with_operators
+from tests.infrastructure.records import CONSTANTS, PRODUCTION, STAGING, with_operators
+from tests.infrastructure.synthesis import synthesize
 
 # Types that a stand-in may lack resources of.
 ALARMS = {"AWS::CloudWatch::Alarm"}
@@ -41,7 +40,7 @@ BACKUPS = {
     "AWS::Backup::BackupVault",
     "AWS::IAM::Role",
 }
-# In no account, whose regions would be in the table; and with somebody who hears.
+# With somebody who hears.
 RECORDS = {
     "staging": STAGING,
     "production": with_operators(
@@ -66,12 +65,9 @@ type Resources = dict[str, dict[str, Any]]
 
 
 @pytest.mark.parametrize("name", MISSING)
-def test_a_stand_in_differs_in_what_is_named_here_only(
-    name: str, synthesize: Synthesize, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setitem(constants.ENVIRONMENTS, name, RECORDS[name])
+def test_a_stand_in_differs_in_what_is_named_here_only(name: str, tmp_path: Path) -> None:
     ours, theirs = (
-        _comparable(_synthesized(synthesize, main, name, tmp_path / folder))
+        _comparable(_synthesized(main, name, tmp_path / folder))
         for folder, main in (("stand-in", localcloud.app.main), ("own", app.main))
     )
     assert ours.keys() <= theirs.keys()
@@ -92,10 +88,8 @@ def test_a_stand_in_differs_in_what_is_named_here_only(
     assert changed == CHANGED
 
 
-def _synthesized(
-    synthesize: Synthesize, main: Callable[[], None], name: str, folder: Path
-) -> dict[str, Any]:
-    synthesize(main, {"environment": name}, folder)
+def _synthesized(main: Callable[[], None], name: str, folder: Path) -> dict[str, Any]:
+    synthesize(main, {"environment": name}, folder, {**CONSTANTS, "ENVIRONMENTS": RECORDS})
     [path] = folder.glob("*.template.json")
     template: dict[str, Any] = json.loads(path.read_text())
     return template

@@ -13,6 +13,7 @@ from backend.users.dynamodb import layout
 from constants import ENVIRONMENTS
 from operations import restore, tables
 from operations.tables import Backup, PointInTime, Settings
+from tests.infrastructure import records
 from tests.infrastructure.records import PRODUCTION
 from tests.moto_aws import aws_in_moto
 
@@ -26,7 +27,8 @@ type Call = tuple[Origin, str, Settings]
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Call]]:
     """What would have been restored."""
-    monkeypatch.setitem(ENVIRONMENTS, "production", PRODUCTION)
+    for name, record in records.ENVIRONMENTS.items():
+        monkeypatch.setitem(ENVIRONMENTS, name, record)
     made: list[Call] = []
 
     def note(_: "DynamoDBClient", origin: Origin, name: str, settings: Settings) -> None:
@@ -102,7 +104,7 @@ ARN = "arn:aws:dynamodb:us-east-1:111111111111:table/users/backup/01"
         (["--backup", ARN, "--restored", "--to", "new"], "not allowed with"),
         (["--to", "new"], "one of the arguments"),
         (["--backup", ARN, "--to", "users", "--from", "users"], "choose another name"),
-        (["--backup", ARN, "--to", "new"], "UserManagementBackend-Production does not exist"),
+        (["--backup", ARN, "--to", "new"], f"{PRODUCTION.stack_name} does not exist"),
     ],
 )
 def test_a_mistake_is_said(

@@ -13,8 +13,7 @@ from aws_cdk.assertions import Template
 from backend.component import Backend
 from backend.environment import Environment
 from backend.identity.options import IdentityOptions, Issuer
-from constants import ENVIRONMENTS
-from tests.infrastructure.records import PRODUCTION
+from tests.infrastructure.records import ENVIRONMENTS, PRODUCTION
 
 AUTHORIZER = "AWS::ApiGatewayV2::Authorizer"
 ROUTE = "AWS::ApiGatewayV2::Route"

@@ -9,10 +9,9 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Template
 
-import constants
 from backend.environment import Environment, Target
 from backend.identity.options import IdentityOptions, Issuer
-from tests.infrastructure.records import PRODUCTION, STAGING
+from tests.infrastructure.records import APP_NAME, CONSTANTS, PRODUCTION, STAGING, WAVES
 from tests.infrastructure.stages import picture
 from toolchain import Toolchain
 from tooling.install import NODE_FOLDER, ROOT
@@ -24,9 +23,7 @@ REGION = "eu-west-1"
 ABROAD = Target(account="222222222222", region="us-west-2")
 CONNECTION = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/1"
 OPEN_TESTS = "tests/smoke/test_without_token.py"
-
-UNFILLED_CONNECTION = f"{CONNECTION[:-1]}00000000-0000-0000-0000-000000000000"
-WAVES = ((STAGING,), (PRODUCTION,))
+UNFILLED_CONNECTION = CONSTANTS["SOURCE_CONNECTION_ARN"]
 
 type Waves = Sequence[Sequence[Environment]]
 
@@ -38,7 +35,7 @@ def unfilled(context: dict[str, Any]) -> Toolchain:
         context,
         WAVES,
         None,
-        construct_id="UserManagementBackend-Toolchain",
+        construct_id=f"{APP_NAME}-Toolchain",
         repository="OWNER/REPOSITORY",
         connection_arn=UNFILLED_CONNECTION,
     )
@@ -52,7 +49,7 @@ def pipeline(unfilled: Toolchain) -> Template:
 @pytest.fixture(scope="module")
 def own(assemblies: Mapping[str, Path]) -> Template:
     """As constants.py has it."""
-    return _read(assemblies["toolchain"], f"{constants.APP_NAME}-Toolchain")
+    return _read(assemblies["toolchain"], f"{APP_NAME}-Toolchain")
 
 
 @pytest.fixture
@@ -89,9 +86,9 @@ def test_the_source_is_a_clone_of_the_branch_that_constants_names(
 ) -> None:
     [action] = _actions(own, "Source")
     assert action["Configuration"] == {
-        "ConnectionArn": constants.SOURCE_CONNECTION_ARN,
-        "FullRepositoryId": constants.SOURCE_REPOSITORY,
-        "BranchName": constants.SOURCE_BRANCH,
+        "ConnectionArn": UNFILLED_CONNECTION,
+        "FullRepositoryId": "OWNER/REPOSITORY",
+        "BranchName": "main",
         "OutputArtifactFormat": "CODEBUILD_CLONE_REF",
     }
 
@@ -267,7 +264,7 @@ def test_what_was_deployed_is_tested_with_a_token(
         if variable["name"] == "API_ENDPOINT"
     ]
     assert endpoint == f"#{{{deployment['Namespace']}.APIEndpoint}}"
-    assert _variables(pipeline, step)["STACK"] == f"UserManagementBackend-{stage}"
+    assert _variables(pipeline, step)["STACK"] == f"{APP_NAME}-{stage}"
 
 
 @pytest.mark.parametrize("step", ["Staging/EndToEnd", "Production/Smoke"])
@@ -287,7 +284,7 @@ def test_the_tests_may_read_what_a_token_takes_and_no_more(step: str, pipeline: 
         "cognito-idp:DescribeUserPoolClient",
     }
     stage = step.partition("/")[0]
-    assert f"stack/UserManagementBackend-{stage}/*" in own["cloudformation:ListStackResources"]
+    assert f"stack/{APP_NAME}-{stage}/*" in own["cloudformation:ListStackResources"]
 
 
 def test_only_one_who_must_approve_is_asked(filled: Any) -> None:
@@ -335,7 +332,7 @@ def test_in_another_account_the_tests_take_a_role_that_the_stack_has(
     [get_token] = [c for c in _commands(template, "Staging/EndToEnd") if "scripts/token" in c]
     assert '--role "$ROLE")' in get_token
     role = _variables(template, "Staging/EndToEnd")["ROLE"]
-    assert "::222222222222:role/UserManagementBackend-Staging-Tokens" in str(role)
+    assert f"::222222222222:role/{APP_NAME}-Staging-Tokens" in str(role)
     assert _variables(template, "Staging/EndToEnd")["REGION"] == "us-west-2"
     statements = _permissions(template, "Staging/EndToEnd")
     assert {"Action": "sts:AssumeRole", "Effect": "Allow", "Resource": role} in statements
@@ -347,7 +344,7 @@ def test_in_another_account_the_tests_take_a_role_that_the_stack_has(
         for logical_id, resource in deployed.find_resources("AWS::IAM::Role").items()
         if "RoleName" in resource["Properties"]
     ]
-    assert found["RoleName"] == "UserManagementBackend-Staging-Tokens"
+    assert found["RoleName"] == f"{APP_NAME}-Staging-Tokens"
     [trusted] = found["AssumeRolePolicyDocument"]["Statement"]
     assert ACCOUNT in str(trusted["Principal"])
     assert {
@@ -418,7 +415,7 @@ def test_what_is_filled_in_is_deployed(filled: Any) -> None:
 def test_the_picture_of_the_pipeline_is_the_pipelines(pipeline: Template) -> None:
     committed = (ROOT / "docs" / "pipeline.svg").read_text()
     made = picture(pipeline.to_json())
-    assert made == committed, "python -m tests.infrastructure.stages ASSEMBLY makes it"
+    assert made == committed, "python -m tests.infrastructure.write draws it"
 
 
 def _may_use_the_connection(statements: Sequence[Mapping[str, Any]]) -> bool:

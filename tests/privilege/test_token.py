@@ -15,10 +15,11 @@ import boto3
 import pytest
 
 from backend.identity import permissions
+from constants import LOCAL
 from localcloud.emulator import ACCOUNT, REGION
 
 ROOT = Path(__file__).parents[2]
-STACK = "UserManagementBackend-Local"
+STACK = LOCAL.stack_name
 ROLE = "Tests"
 
 type Statement = dict[str, Any]

@@ -26,14 +26,23 @@ _INSTALLED = (
 )
 
 
-def copy_files(folder: Path) -> None:
-    """Copy all files that git doesn't ignore, except the tests."""
+def copy_files(folder: Path, *, with_tests: bool = False) -> None:
+    """Copy all files that git doesn't ignore; the tests only if asked to."""
     files = git.ask(ROOT, "ls-files", "-co", "--exclude-standard", "-z")
     for name in filter(None, files.split("\0")):
-        if not name.startswith("tests/") and (ROOT / name).exists():
+        if (with_tests or not name.startswith("tests/")) and (ROOT / name).exists():
             copy = folder / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, copy)
+
+
+def link_installed(folder: Path) -> None:
+    """Link a copy to what this checkout has installed."""
+    for name in _INSTALLED:
+        link = folder / name
+        link.parent.mkdir(exist_ok=True)
+        (ROOT / name).mkdir(exist_ok=True)  # the first deployment makes it
+        link.symlink_to(ROOT / name)
 
 
 class Checkout:
@@ -50,11 +59,7 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         copy_files(folder)
-        for name in _INSTALLED:
-            link = folder / name
-            link.parent.mkdir(exist_ok=True)
-            (ROOT / name).mkdir(exist_ok=True)  # the first deployment makes it
-            link.symlink_to(ROOT / name)
+        link_installed(folder)
         self.folder = folder
         self.port = emulator.free_port()
         self.start()

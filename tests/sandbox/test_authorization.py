@@ -19,6 +19,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from constants import LOCAL
 from tests.sandbox.conftest import ROOT, Sandbox, aws_client, token_command, token_of, variables_of
 from tests.sandbox.test_sandbox import endpoint_in
 
@@ -240,7 +241,7 @@ def test_the_request_that_the_sandbox_prints_works_when_it_is_pasted(
 
 
 def test_of_a_deployed_stack_it_asks_the_pools_own_domain(issuer: Issuer, folder: Path) -> None:
-    url, client, secret = _of_stack(folder, "UserManagementBackend-Local").stdout.split()
+    url, client, secret = _of_stack(folder, LOCAL.stack_name).stdout.split()
     assert re.fullmatch(
         r"https://users-[0-9a-f-]{36}\.auth\.us-east-1\.amazoncognito\.com/oauth2/token", url
     )
@@ -255,14 +256,14 @@ def test_of_a_deployed_stack_it_asks_the_pools_own_domain(issuer: Issuer, folder
         ("LOCALHOST", []),
         (
             "127.0.0.1",
-            ["--role", "arn:aws:iam::000000000000:role/UserManagementBackend-Local-Tokens"],
+            ["--role", f"arn:aws:iam::000000000000:role/{LOCAL.stack_name}-Tokens"],
         ),
     ],
 )
 def test_of_a_stack_on_the_local_cloud_it_asks_that(
     cloud: httpx.Client, folder: Path, host: str, options: list[str]
 ) -> None:
-    command = [sys.executable, "-m", "localcloud.tokens", "--stack", "UserManagementBackend-Local"]
+    command = [sys.executable, "-m", "localcloud.tokens", "--stack", LOCAL.stack_name]
     variables = variables_of(folder)
     endpoint = variables["AWS_ENDPOINT_URL"].replace("127.0.0.1", host)
     environment = {**os.environ, **variables, "AWS_ENDPOINT_URL": endpoint}
@@ -292,7 +293,7 @@ def test_it_says_what_is_wrong(cloud: httpx.Client, folder: Path) -> None:
         1,
         "No space left on device: make room on the disk.\n",
     )
-    missing = _of_stack(folder, "UserManagementBackend-Nobody")
+    missing = _of_stack(folder, "Nobody")
     assert "does not exist" in missing.stderr
 
 
@@ -303,7 +304,7 @@ def test_no_token_and_no_secret_is_in_a_log(
     assert re.match(r"eyJ[\w-]{20,}\.eyJ", token)
     assert cloud.get("/users", headers=_bearer(token)).status_code == 200
     sandbox.read_until(r"^GET    /users +200")
-    *_, secret = _of_stack(folder, "UserManagementBackend-Local").stdout.split()
+    *_, secret = _of_stack(folder, LOCAL.stack_name).stdout.split()
     logs = [path.read_text() for path in folder.glob("*.log")]
     assert len(logs) > 2
     for text in [*logs, sandbox.output]:

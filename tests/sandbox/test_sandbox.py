@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -19,6 +20,7 @@ import httpx
 import psutil
 import pytest
 
+import constants
 from tests.sandbox.conftest import (
     ROOT,
     Sandbox,
@@ -57,8 +59,21 @@ def call(
     return httpx.request(method, url, json=document, headers=headers, timeout=120, trust_env=False)
 
 
+@pytest.fixture
+def app_of_another_stack(app: Path, tmp_path: Path) -> Path:
+    """The app as it is after a team has renamed it."""
+    shutil.copytree(app / "assembly", folder := tmp_path / "renamed" / "assembly")
+    manifest = folder / "manifest.json"
+    name = f'"{constants.LOCAL.stack_name}": {{'
+    assert name in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace(name, '"Renamed-Local": {'))
+    command = f"cp -R {folder}/. $CDK_OUTDIR"
+    (folder.parent / "cdk.json").write_text(json.dumps({"app": command}))
+    return folder.parent
+
+
 def test_users_stay_after_a_clean_stop_and_a_kill_goes_back_to_it(
-    start: Start, port: int, tmp_path: Path
+    start: Start, port: int, tmp_path: Path, app_of_another_stack: Path
 ) -> None:
     folder = tmp_path / "sandbox"
     table = folder / "kept-7" / "state" / "dynamodb.json"
@@ -93,6 +108,11 @@ def test_users_stay_after_a_clean_stop_and_a_kill_goes_back_to_it(
     first.descendants += psutil.Process(first.process.pid).children(recursive=True)
     assert first.signal(signal.SIGINT) == 0
     assert first.left_running() == []
+
+    renamed = start("--port", str(port), app=app_of_another_stack)
+    assert renamed.finish() == 1
+    assert f"holds the stack {constants.LOCAL.stack_name} with its users" in renamed.output
+    assert "now names it Renamed-Local" in renamed.output
 
     again = start("--port", str(port))
     again.read_until("Ctrl-C stops it")
@@ -327,7 +347,7 @@ def test_a_command_cannot_reach_aws_whatever_the_machine_holds_and_leaves_nothin
     sandbox = start(
         "--", "/bin/sh", "-c", command, sys.executable, script, environment=poison, app=ROOT
     )
-    sandbox.read_until("UserManagementBackend-Local")
+    sandbox.read_until(constants.LOCAL.stack_name)
     sandbox.read_until("started")
     assert sandbox.finish() == 7, sandbox.output
     assert reached == []

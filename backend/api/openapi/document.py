@@ -66,7 +66,7 @@ def make() -> dict[str, Any]:
     document = {
         "openapi": "3.1.1",
         "info": {
-            "title": "User management",
+            "title": "Users",
             "version": _VERSION,
             "description": _DESCRIPTION.format(problems=_problems()),
             "contact": {"name": "The operator of this deployment"},

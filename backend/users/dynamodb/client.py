@@ -363,7 +363,7 @@ class Client:
         )
         SigV4Auth(role, "dynamodb", self._region).add_auth(signed)
         fields = {
-            "User-Agent": "user-management-backend",
+            "User-Agent": "backend.users",
             "Content-Length": len(body),
             **dict(signed.headers.items()),
         }
