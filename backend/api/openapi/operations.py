@@ -18,14 +18,8 @@ BY_THE_GATEWAY: Final = {"401": "Unauthorized", "403": "Forbidden", "429": "TooM
 
 
 def path(*, get: Operation, **others: Operation) -> dict[str, Any]:
-    """Describe a path: its calls, HEAD like GET, and its response to every other method."""
-    return {
-        "get": get,
-        "head": _head(get),
-        **others,
-        # An extension, because OpenAPI has no place for it: no existing operation responds so.
-        "x-other-methods": {"405": {"$ref": "#/components/responses/MethodNotAllowed"}},
-    }
+    """Describe a path: its calls, and HEAD like GET."""
+    return {"get": get, "head": _head(get), **others}
 
 
 def _head(get: Operation) -> Operation:
