@@ -236,13 +236,16 @@ def member(name: str) -> Schema:
 
 
 def _nullable(name: str) -> Schema:
-    if name not in _NAMED and name != "attributes":
-        return {**documented(WRITABLE[name]), "type": [WRITABLE[name]["type"], "null"]}
-    target = _NAMED.get(name, "AttributesInput")
-    result: Schema = {"anyOf": [ref(target), {"type": "null"}]}
-    if default := WRITABLE[name].get("default"):
-        # In words, because openapi-typescript makes a member with a `default` required.
-        result["description"] = f"null means {default}. So does leaving it out, except in a patch."
+    if name in _NAMED or name == "attributes":
+        result: Schema = {"anyOf": [ref(_NAMED.get(name, "AttributesInput")), {"type": "null"}]}
+    else:
+        result = documented(_without(WRITABLE[name], "default"))
+        result["type"] = [result["type"], "null"]
+    if "default" in WRITABLE[name]:
+        # In words, because openapi-typescript makes a member that has a `default` required.
+        default = WRITABLE[name]["default"]
+        words = f"null means {default}. So does leaving it out, except in a patch."
+        result["description"] = f"{result.get('description', '')} {words}".lstrip()
     return result
 
 

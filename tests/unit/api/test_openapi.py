@@ -115,6 +115,17 @@ def test_what_is_committed_is_what_the_code_makes() -> None:
     assert written.PATH.read_text() == written.text(DOCUMENT), "run ./scripts/openapi, and commit"
 
 
+def test_no_member_of_a_body_has_a_default() -> None:
+    """A type that openapi-typescript makes would require the member."""
+    with_default = [
+        (name, member)
+        for name in PARSE
+        for member, schema in SCHEMAS[name]["properties"].items()
+        if "default" in schema
+    ]
+    assert with_default == []
+
+
 def test_every_example_is_valid() -> None:
     found = list(examples())
     assert [at for at, schema, example in found if not validator(schema).is_valid(example)] == []
