@@ -1,10 +1,11 @@
 """./scripts/verify: the tests that take too long for the gate.
 
-They are the conformance suite with many more sequences and cases; the API with a function that has
-only its role's permissions; rehearsals of the restore in docs/operations.md, of the pipeline in
-docs/pipeline.md, which builds the current commit, and of a copied checkout; the property tests with
-many more examples; scans of the templates of a filled-in constants.py; the benchmarks' tests; and
-whether the function has become slower or its memory grows.
+They are clients that generators make from the document; the conformance suite with many more
+sequences and cases; the API with a function that has only its role's permissions; rehearsals of the
+restore in docs/operations.md, of the pipeline in docs/pipeline.md, which builds the current commit,
+and of a copied checkout; the property tests with many more examples; scans of the templates of a
+filled-in constants.py; the benchmarks' tests; and whether the function has become slower or its
+memory grows.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from typing import Final
 from tests.gate import run
 
 _STEPS: Final = (
+    ("pytest", "-n", "2", "tests/clients"),
     (
         *("./scripts/sandbox", "--", "pytest", "--long", "-v", "-s"),
         *("tests/end_to_end", "tests/conformance"),

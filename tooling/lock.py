@@ -16,7 +16,7 @@ from tooling.progress import Failure, failures_explained
 
 # The folders with a uv.lock, and those with a package-lock.json.
 PYTHON_FOLDERS: Final = (".", "benchmarks")
-NODE_FOLDERS: Final = (".", "tests/browser", "tests/openapi", "tests/workflow")
+NODE_FOLDERS: Final = (".", "tests/browser", "tests/clients", "tests/openapi", "tests/workflow")
 SBOM: Final = ROOT / "docs" / "sbom.cdx.json"
 # The exported files, by group of uv.lock.
 REQUIREMENTS: Final = {

@@ -85,6 +85,9 @@ def make() -> dict[str, Any]:
             {"name": service.TAG, "description": "Health and documentation of the API."},
         ],
         "paths": {**users.paths(), **service.paths()},
+        # An extension, because OpenAPI has no place for it: no existing operation responds so. No
+        # component either, because linters look for uses of those in operations only.
+        "x-other-methods": {"405": responses.method_not_allowed()},
         "components": {
             "schemas": schemas.components(),
             "parameters": parameters.components(),

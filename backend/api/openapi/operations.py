@@ -18,14 +18,9 @@ BY_THE_GATEWAY: Final = {"401": "Unauthorized", "403": "Forbidden", "429": "TooM
 
 
 def path(*, get: Operation | None = None, **others: Operation) -> dict[str, Any]:
-    """Describe a path: its calls, HEAD like GET, and its response to every other method."""
+    """Describe a path: its calls, and HEAD like GET."""
     reads = {"get": get, "head": _head(get)} if get else {}
-    return {
-        **reads,
-        **others,
-        # An extension, because OpenAPI has no place for it: no existing operation responds so.
-        "x-other-methods": {"405": {"$ref": "#/components/responses/MethodNotAllowed"}},
-    }
+    return {**reads, **others}
 
 
 def _head(get: Operation) -> Operation:

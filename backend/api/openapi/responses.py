@@ -72,7 +72,6 @@ def headers() -> dict[str, Any]:
             length=1024,
             always=False,
         ),
-        "Allow": _header("The methods that the path supports.", "GET, HEAD"),
         "Accept": _header("The media types that the call accepts.", JSON, always=False),
         "Accept-Patch": _header(
             "The media types that the call accepts.", ", ".join(bodies.MERGE_PATCH), always=False
@@ -115,7 +114,6 @@ def components() -> dict[str, Response]:
         "MalformedRequest": _error_response(MalformedRequest),
         "UserNotFound": _error_response(UserNotFound, PathNotFound),
         "PathNotFound": _error_response(PathNotFound),
-        "MethodNotAllowed": _error_response(MethodNotAllowed, headers=("Allow",)),
         "Taken": _error_response(UsernameTaken, EmailTaken),
         "EmailTaken": _error_response(EmailTaken),
         "PreconditionFailed": _error_response(PreconditionFailed),
@@ -146,6 +144,13 @@ def components() -> dict[str, Response]:
             "The API did not respond to the gateway.", "Service Unavailable"
         ),
     }
+
+
+def method_not_allowed() -> Response:
+    """Return the response to the methods that a path does not have."""
+    response = _error_response(MethodNotAllowed)
+    response["headers"]["Allow"] = _header("The methods that the path supports.", "GET, HEAD")
+    return response
 
 
 def without_content(response: Response) -> Response:

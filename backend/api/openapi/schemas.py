@@ -96,7 +96,7 @@ def components() -> dict[str, Schema]:
         "UserPatch": _object(
             "A JSON Merge Patch (RFC 7396): members that are left out stay, null removes a member, "
             "and attributes are merged one by one.",
-            {**_echoed(username_type="string"), **_patched_members()},
+            {**_echoed(username_type="string"), **_nullable_members()},
             example={"status": "suspended", "attributes": {"badge": None}},
         ),
         "UserPage": _page(),
@@ -213,11 +213,6 @@ def _nullable_members() -> dict[str, Schema]:
     return {name: _nullable(name) for name in WRITABLE}
 
 
-def _patched_members() -> dict[str, Schema]:
-    """Return the members without defaults: a patch doesn't set those that it leaves out."""
-    return {name: _without(schema, "default") for name, schema in _nullable_members().items()}
-
-
 def _left_out() -> dict[str, Schema]:
     """Return the read-only members as null, which clients send that write every member."""
     return {name: {"type": "null", "description": "Read-only."} for name in READ_ONLY}
@@ -241,12 +236,16 @@ def member(name: str) -> Schema:
 
 
 def _nullable(name: str) -> Schema:
-    if name not in _NAMED and name != "attributes":
-        return {**documented(WRITABLE[name]), "type": [WRITABLE[name]["type"], "null"]}
-    target = _NAMED.get(name, "AttributesInput")
-    result: Schema = {"anyOf": [ref(target), {"type": "null"}]}
+    if name in _NAMED or name == "attributes":
+        result: Schema = {"anyOf": [ref(_NAMED.get(name, "AttributesInput")), {"type": "null"}]}
+    else:
+        result = documented(_without(WRITABLE[name], "default"))
+        result["type"] = [result["type"], "null"]
     if "default" in WRITABLE[name]:
-        result["default"] = WRITABLE[name]["default"]
+        # In words, because openapi-typescript makes a member that has a `default` required.
+        default = WRITABLE[name]["default"]
+        words = f"null means {default}. So does leaving it out, except in a patch."
+        result["description"] = f"{result.get('description', '')} {words}".lstrip()
     return result
 
 
