@@ -38,6 +38,7 @@ def test_the_routes_are_explicit_beside_the_default(template: Template) -> None:
     assert sorted(routes) == [
         "$default",
         "DELETE /users/{username}",
+        "GET /",
         "GET /docs",
         "GET /docs/{file}",
         "GET /health",
@@ -45,6 +46,7 @@ def test_the_routes_are_explicit_beside_the_default(template: Template) -> None:
         "GET /problems/{name}",
         "GET /users",
         "GET /users/{username}",
+        "HEAD /",
         "HEAD /docs",
         "HEAD /docs/{file}",
         "HEAD /health",
