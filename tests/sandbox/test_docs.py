@@ -13,8 +13,8 @@ from tooling.install import LOCAL
 
 USERNAME = "jane"
 
-# Of a laptop's window and a phone's, in pixels.
-SIZES = [(1280, 800), (390, 844)]
+# Of a phone's window and a laptop's, in pixels.
+SIZES = [(390, 844), (1280, 800)]
 # No screen has room for any number of calls.
 A_DOZEN = 12
 
@@ -69,13 +69,10 @@ async function execute(call) {
 """
 
 TRY = """
-await page.goto(values.root);
-const arrivedAt = page.url();
 const firstScreens = {};
 for (const [width, height] of values.sizes) {
   await page.setViewportSize({ width, height });
-  await page.goto("about:blank");
-  await page.goto(values.page);
+  await page.goto(values.root);
   await page.locator(".opblock").first().waitFor();
   firstScreens[width] = await page.evaluate(() =>
     [...document.querySelectorAll(".opblock-summary-control")]
@@ -83,12 +80,13 @@ for (const [width, height] of values.sizes) {
         const { top, bottom, left, right } = summary.getBoundingClientRect();
         return top >= 0 && bottom <= innerHeight && left >= 0 && right <= innerWidth;
       })
-      .map((summary) => [".opblock-summary-method", "[data-path]"]
-        .map((part) => summary.querySelector(part).innerText)
-        .join(" ")));
+      .map((summary) => {
+        const method = summary.querySelector(".opblock-summary-method").innerText;
+        return `${method} ${summary.querySelector("[data-path]").dataset.path}`;
+      }));
 }
-
-await page.setViewportSize({ width: 1100, height: 1400 });
+const arrivedAt = page.url();
+await page.screenshot({ path: values.picture });
 await fillIn(values.token);
 
 const post = call("post", "/users");
@@ -96,8 +94,6 @@ await post.locator(".opblock-summary-control").click();
 const body = JSON.stringify({ username: values.username }, null, 2);
 await post.locator("textarea.body-param__text").fill(body);
 const created = await execute(post);
-await post.evaluate((element) => element.scrollIntoView());
-await page.screenshot({ path: values.picture });
 
 const get = call("get", "/users/{username}");
 await get.locator(".opblock-summary-control").click();
@@ -139,7 +135,6 @@ def visit(
         WATCH + HELPERS + TRY,
         tmp_path_factory.mktemp("docs"),
         root=f"{cloud.base_url}/",
-        page=f"{cloud.base_url}/docs",
         sizes=SIZES,
         token=token,
         username=USERNAME,
