@@ -68,6 +68,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("PATCH", "/users/{username}", "patch", WRITE),
     Route("DELETE", "/users/{username}", "delete", WRITE),
     *_reads("/health", "health", Access.OPEN),
+    *_reads("/", "page", Access.DOCS),
     *_reads("/openapi.json", "page", Access.DOCS),
     *_reads("/docs", "page", Access.DOCS),
     *_reads("/docs/{file}", "page", Access.DOCS),

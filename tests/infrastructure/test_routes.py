@@ -23,7 +23,7 @@ OPEN = {"GET /health", "HEAD /health"}  # a load balancer has no token
 DOCS = {
     f"{method} {path}"
     for method in ("GET", "HEAD")
-    for path in ("/docs", "/docs/{file}", "/openapi.json", "/problems/{name}")
+    for path in ("/", "/docs", "/docs/{file}", "/openapi.json", "/problems/{name}")
 }
 OPEN_BY_ENVIRONMENT = {
     "local": OPEN | DOCS,

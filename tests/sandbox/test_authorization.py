@@ -44,7 +44,7 @@ OPEN = {
     f"{method} {path}": 200
     for method in ("GET", "HEAD")
     for path in ("/health", "/openapi.json", "/docs", "/docs/docs.js", "/problems/user-not-found")
-}
+} | {"GET /": 303, "HEAD /": 303}
 CALLS: Final[Mapping[str, int]] = {**READS, **WRITES, **NO_ROUTE, **OPEN}
 
 type Claims = dict[str, Any]

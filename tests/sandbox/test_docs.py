@@ -13,6 +13,11 @@ from tooling.install import LOCAL
 
 USERNAME = "jane"
 
+# Of a phone's window and a laptop's, in pixels.
+SIZES = [(390, 844), (1280, 800)]
+# No screen has room for any number of calls.
+A_DOZEN = 12
+
 # For the README, once it looks as it should: docs/docs-page.png.
 PICTURE = LOCAL / "docs-page.png"
 
@@ -64,8 +69,24 @@ async function execute(call) {
 """
 
 TRY = """
-await page.setViewportSize({ width: 1100, height: 1400 });
-await page.goto(values.page);
+const firstScreens = {};
+for (const [width, height] of values.sizes) {
+  await page.setViewportSize({ width, height });
+  await page.goto(values.root);
+  await page.locator(".opblock").first().waitFor();
+  firstScreens[width] = await page.evaluate(() =>
+    [...document.querySelectorAll(".opblock-summary-control")]
+      .filter((summary) => {
+        const { top, bottom, left, right } = summary.getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight && left >= 0 && right <= innerWidth;
+      })
+      .map((summary) => {
+        const method = summary.querySelector(".opblock-summary-method").innerText;
+        return `${method} ${summary.querySelector("[data-path]").dataset.path}`;
+      }));
+}
+const arrivedAt = page.url();
+await page.screenshot({ path: values.picture });
 await fillIn(values.token);
 
 const post = call("post", "/users");
@@ -73,8 +94,6 @@ await post.locator(".opblock-summary-control").click();
 const body = JSON.stringify({ username: values.username }, null, 2);
 await post.locator("textarea.body-param__text").fill(body);
 const created = await execute(post);
-await post.evaluate((element) => element.scrollIntoView());
-await page.screenshot({ path: values.picture });
 
 const get = call("get", "/users/{username}");
 await get.locator(".opblock-summary-control").click();
@@ -95,7 +114,7 @@ await post.locator(".opblock-summary-control").waitFor();
 await authorize.click();
 await dialog.locator(".btn-done").waitFor();
 return {
-  ...seen, created, read, violations, stored,
+  ...seen, arrivedAt, firstScreens, created, read, violations, stored,
   storedLater: await kept(),
   asksForToken: await dialog.locator("input").isVisible(),
 };
@@ -115,12 +134,33 @@ def visit(
     visit: dict[str, Any] = browser.run(
         WATCH + HELPERS + TRY,
         tmp_path_factory.mktemp("docs"),
-        page=f"{cloud.base_url}/docs",
+        root=f"{cloud.base_url}/",
+        sizes=SIZES,
         token=token,
         username=USERNAME,
         picture=str(PICTURE),
     )
     return visit
+
+
+def test_the_address_of_the_api_leads_to_the_page(
+    visit: dict[str, Any], cloud: httpx.Client
+) -> None:
+    assert visit["arrivedAt"] == f"{cloud.base_url}/docs"
+
+
+@pytest.mark.parametrize("width", [width for width, _ in SIZES])
+def test_the_first_screen_shows_the_calls(
+    width: int, visit: dict[str, Any], cloud: httpx.Client
+) -> None:
+    # The page lists HEAD last, because it says nothing that GET doesn't.
+    calls = {
+        f"{method.upper()} {path}"
+        for path, item in cloud.get("/openapi.json").json()["paths"].items()
+        for method in item.keys() & {"get", "post", "put", "patch", "delete"}
+    }
+    shown = calls & set(visit["firstScreens"][str(width)])
+    assert len(shown) >= min(len(calls), A_DOZEN), f"below the first screen: {calls - shown}"
 
 
 def test_a_person_creates_a_user_and_reads_it_back(

@@ -57,7 +57,7 @@ be missing; only `WWW-Authenticate` is set, and says what is wrong with a token.
 
 **Authentication.** Send an access token in `Authorization: Bearer`. The scope `users/read` allows \
 `GET` and `HEAD`, `users/write` the other methods. `/health` needs no token. A deployment may also \
-open its documentation: `/openapi.json`, `/docs` and the problem pages.
+open its documentation: `/`, `/openapi.json`, `/docs` and the problem pages.
 """
 
 

@@ -37,6 +37,16 @@ def paths() -> dict[str, Any]:
                 tag=TAG,
             )
         ),
+        "/": path(
+            get=operation(
+                "GET /",
+                "getRoot",
+                "Go to the documentation page",
+                "Redirects to /docs, so that the address of the API works in a browser.",
+                {"303": _redirect("docs"), **_PAGE},
+                tag=TAG,
+            )
+        ),
         "/openapi.json": path(
             get=operation(
                 "GET /openapi.json",
@@ -114,6 +124,16 @@ def paths() -> dict[str, Any]:
             ),
         },
     }
+
+
+def _redirect(location: str) -> Response:
+    answer = success("Another page is at Location.")
+    answer["headers"]["Location"] = {
+        "description": "Its address, relative to this one.",
+        "required": True,
+        "schema": {"type": "string", "enum": [location]},
+    }
+    return answer
 
 
 def _page(description: str, *names: str) -> Response:

@@ -89,6 +89,10 @@ def get(path: str, headers: Mapping[str, str]) -> Response:
         return _page(_problem_page(_PROBLEM_PAGES[path]), _STATIC_POLICY, {})
     if path == _PROBLEM_STYLE:
         return Response(200, {"Content-Type": _CSS}, _text("page.css"))
+    if path == "/":
+        # The page describes the API, which has nothing of its own here (RFC 9110, section 15.4.4).
+        # Relative, so that it also works where a proxy serves the API under a path.
+        return Response(HTTPStatus.SEE_OTHER, {"Location": "docs"})
     if path not in _FILES:
         raise PathNotFound
     return _file(_FILES[path], headers)

@@ -73,6 +73,7 @@ REQUESTS: dict[str, dict[int, Any]] = {
 # The bundler puts the document itself beside them: tests/unit/api/test_pages.py has it.
 FILE: dict[int, Any] = {304: READ[304], 400: {"headers": {"if-none-match": "x"}}}
 READ_BY_PEOPLE: dict[str, dict[int, Any]] = {
+    "/": {303: {}},
     "/docs": {200: {}, **FILE},
     "/docs/{file}": {
         200: [{"file": "docs.js"}, {"file": "docs.css"}],

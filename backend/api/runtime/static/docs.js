@@ -9,6 +9,7 @@ async function show() {
   const spec = await response.json();
   spec.servers = [{ url: base.href.replace(/\/$/, "") }];
   optionalParameters(spec).forEach(describeExample);
+  callsFirst(spec);
   // No option reads the address or stores anything, so a token lives as long as the page.
   SwaggerUIBundle({
     spec,
@@ -16,6 +17,7 @@ async function show() {
     presets: [SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
     deepLinking: true,
+    defaultModelsExpandDepth: 0,
     tryItOutEnabled: true,
     displayRequestDuration: true,
     persistAuthorization: false,
@@ -39,6 +41,21 @@ function describeExample(parameter) {
     delete parameter.example;
   }
 }
+
+// Fold all but the description's first paragraph, and list HEAD after the other calls.
+function callsFirst(spec) {
+  const [first, ...others] = spec.info.description.split("\n\n");
+  const fold = ["<details><summary>Conventions, limits and errors</summary>", ...others, "</details>"];
+  spec.info.description = [first, ...fold].join("\n\n");
+  for (const { head } of Object.values(spec.paths)) {
+    if (head) head.tags = ["HEAD"];
+  }
+  spec.tags.push({ name: "HEAD", description: "The headers of GET." });
+}
+
+// The renderer has dark colours, but doesn't ask for them.
+const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+document.documentElement.classList.toggle("dark-mode", isDark);
 
 show().catch((error) => {
   document.querySelector("#docs").textContent = error.message;
