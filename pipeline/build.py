@@ -21,8 +21,8 @@ _COMMANDS: Final = (
 )
 # Where pytest's --junit-xml writes, here as in ./scripts/test.
 REPORTS: Final = ".local/reports"
-# Only downloads, nothing that was built. npm compares them with the lock each time, uv when it
-# unpacks them. Whoever could change them afterwards may change the branch, too.
+# Only downloads of uv, nothing that was built. uv compares them with the lock when it unpacks
+# them. Whoever could change them afterwards may change the branch, too.
 _CACHED: Final = (".local/cache/**/*",)
 _TIMEOUT: Final = cdk.Duration.minutes(60)
 

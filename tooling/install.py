@@ -21,6 +21,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import tempfile
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -160,7 +161,9 @@ def npm_ci(folder: Path) -> None:
     """
     npm = [str(ROOT / ".venv" / "bin" / "npm"), "ci", "--ignore-scripts", "--include=dev"]
     options = ["--no-audit", "--no-fund", "--prefix", str(folder)]
-    _run([*npm, *options], installer_environment())
+    # npm copies every package out of its cache, which is needed again only when the lock changes.
+    with tempfile.TemporaryDirectory(dir=LOCAL, prefix="npm-") as cache:
+        _run([*npm, *options, "--cache", cache], installer_environment())
 
 
 def tool_environment() -> dict[str, str]:

@@ -74,6 +74,7 @@ def _unpack(folder: Path) -> None:
         return
     node = [str(NODE_FOLDER / "node"), "-e", _UNPACK]
     subprocess.run(node, check=True, cwd=folder, env={"TMPDIR": str(folder)})
+    shutil.rmtree(folder / "node_modules" / "@sparticuz")  # 67 MB: the same, compressed
     # The package's own configuration has folders of Lambda's.
     fonts = f"<fontconfig><dir>{folder / 'fonts'}</dir></fontconfig>"
     (folder / "fonts.conf").write_text(fonts)
