@@ -42,7 +42,7 @@ NO_ROUTE = {
 OPEN = {
     f"{method} {path}": 200
     for method in ("GET", "HEAD")
-    for path in ("/health", "/openapi.json", "/docs", "/docs/docs.js", "/problems/user-not-found")
+    for path in ("/health", "/openapi.json", "/problems/user-not-found")
 }
 CALLS: Final[Mapping[str, int]] = {**READS, **WRITES, **NO_ROUTE, **OPEN}
 
