@@ -11,6 +11,7 @@ import os
 import subprocess
 from typing import Final
 
+from backend.api.asset import ASSET
 from tooling.install import PYTHON, ROOT, installer_environment
 from tooling.progress import Failure, failures_explained
 
@@ -23,7 +24,14 @@ REQUIREMENTS: Final = {
     "infrastructure": "requirements.txt",
     "runtime": "backend/api/runtime/requirements.txt",
 }
-_RENDERER: Final = "swagger-ui-dist"
+# The npm packages of which files ship.
+NODE_PACKAGES: Final = sorted(
+    {
+        file.source.removeprefix("node_modules/").partition("/")[0]
+        for file in ASSET.files.values()
+        if file.source.startswith("node_modules/")
+    }
+)
 
 
 def main() -> None:
@@ -58,7 +66,7 @@ def export(group: str, *options: str) -> str:
 
 
 def make_sbom() -> str:
-    """Return the CycloneDX document of what ships: the Python packages and the renderer of /docs.
+    """Return the CycloneDX document of the packages that ship.
 
     It is reproducible, so it has no serial number, time or tool. It lists only wheels, because no
     source distribution is installed.
@@ -73,19 +81,20 @@ def make_sbom() -> str:
         files = component["externalReferences"]
         component["externalReferences"] = [f for f in files if f["url"].endswith(".whl")]
     lock = json.loads((ROOT / "package-lock.json").read_text())
-    renderer = lock["packages"][f"node_modules/{_RENDERER}"]
-    purl = f"pkg:npm/{_RENDERER}@{renderer['version']}"
-    digest = base64.b64decode(renderer["integrity"].removeprefix("sha512-"), validate=True)
-    document["components"].append(
-        {
-            "type": "library",
-            "bom-ref": purl,
-            "name": _RENDERER,
-            "version": renderer["version"],
-            "hashes": [{"alg": "SHA-512", "content": digest.hex()}],
-            "purl": purl,
-        }
-    )
+    for name in NODE_PACKAGES:
+        package = lock["packages"][f"node_modules/{name}"]
+        purl = f"pkg:npm/{name}@{package['version']}"
+        digest = base64.b64decode(package["integrity"].removeprefix("sha512-"), validate=True)
+        document["components"].append(
+            {
+                "type": "library",
+                "bom-ref": purl,
+                "name": name,
+                "version": package["version"],
+                "hashes": [{"alg": "SHA-512", "content": digest.hex()}],
+                "purl": purl,
+            }
+        )
     return json.dumps(document, indent=2) + "\n"
 
 

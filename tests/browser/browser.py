@@ -35,6 +35,29 @@ process.env.AWS_LAMBDA_JS_RUNTIME = "nodejs24.x";
 import("@sparticuz/chromium").then((package) => package.default.executablePath());
 """
 
+# Start a script with this, and `seen` keeps what the page says and asks for from the first request
+# on.
+WATCH: Final = """
+const seen = { complaints: [], requests: [], failed: [] };
+page.on("console", (message) => seen.complaints.push(message.text()));
+page.on("pageerror", (error) => seen.complaints.push(String(error)));
+page.on("requestfailed", (request) => seen.failed.push(request.url()));
+page.on("response", (response) => {
+  if (response.status() >= 400) seen.failed.push(response.url());
+});
+page.on("request", (request) => {
+  const { authorization } = request.headers();
+  seen.requests.push({ method: request.method(), url: request.url(), authorization });
+});
+// The browser's own events, for what it doesn't print.
+await page.addInitScript(() => {
+  globalThis.violations = [];
+  document.addEventListener("securitypolicyviolation", (event) => {
+    violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+  });
+});
+"""
+
 
 def run(script: str, folder: Path, *options: str, **values: object) -> Any:
     """Run a script in a fresh browser, and return what it returns.

@@ -16,6 +16,7 @@ from backend.api.asset import ASSET
 from backend.functions import bundling
 from backend.functions.bundling import Archive, Asset
 from backend.functions.platform import HOST, LAMBDA_ARM64, Platform
+from tooling import lock
 from tooling.install import ROOT
 
 # A function without packages, so that a build takes no time.
@@ -113,20 +114,19 @@ def test_what_tools_leave_behind_does_not_ship(root: Path) -> None:
     assert build(root) == before
 
 
-def test_the_archive_holds_what_renders_the_document_and_its_licence(unpacked: Path) -> None:
-    shipped = unpacked / RUNTIME / "static" / "swagger-ui"
-    renderer = ROOT / "node_modules" / "swagger-ui-dist"
-    assert sorted(path.name for path in shipped.iterdir()) == [
-        "LICENSE",
-        "NOTICE",
-        "swagger-ui-bundle.js.LICENSE.txt",
-        "swagger-ui-bundle.js.gz",
-        "swagger-ui.css.gz",
-    ]
-    for path in shipped.iterdir():
-        original = (renderer / path.name.removesuffix(".gz")).read_bytes()
-        content = path.read_bytes()
-        assert original == (gzip.decompress(content) if path.suffix == ".gz" else content)
+def test_the_archive_holds_each_file_from_elsewhere_as_it_is(unpacked: Path) -> None:
+    for path, file in ASSET.files.items():
+        content = (unpacked / path).read_bytes()
+        shipped = gzip.decompress(content) if path.endswith(".gz") else content
+        assert shipped == (ROOT / file.source).read_bytes()
+
+
+@pytest.mark.parametrize("package", lock.NODE_PACKAGES)
+def test_a_package_of_npm_ships_with_its_licence(package: str) -> None:
+    folder = Path("node_modules", package)
+    texts = {str(folder / p.name) for n in ("LICENSE*", "NOTICE*") for p in (ROOT / folder).glob(n)}
+    assert texts
+    assert texts <= {file.source for file in ASSET.files.values()}
 
 
 def test_the_archive_holds_the_committed_document(unpacked: Path) -> None:

@@ -98,7 +98,9 @@ BREAKING: dict[str, Change] = {
     ),
     "a parameter is needed": lambda d: parameter(d, "Idempotency-Key").update(required=True),
     "a token is needed": lambda d: operation(d, "GET /health").update(security=ANOTHER_SCOPE),
-    "a token is always needed": lambda d: operation(d, "GET /docs").update(security=d["security"]),
+    "a token is always needed": lambda d: operation(d, "GET /openapi.json").update(
+        security=d["security"]
+    ),
     "another scope is needed": lambda d: operation(d, "POST /users").update(security=ANOTHER_SCOPE),
     "another scope is needed everywhere": lambda d: d.update(security=ANOTHER_SCOPE),
 }

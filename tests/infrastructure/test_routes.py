@@ -88,7 +88,7 @@ def test_a_token_with_its_scope_is_needed_for_every_route_but_the_open_ones(
         ("GET /users", lambda route: route["AuthorizationScopes"].append("users/write")),
         ("POST /users", lambda route: route.update(AuthorizationScopes=["users/read"])),
         ("$default", lambda route: route.update(AuthorizationType="NONE")),
-        ("GET /docs", lambda route: route.update(AuthorizationType="NONE")),
+        ("GET /openapi.json", lambda route: route.update(AuthorizationType="NONE")),
         ("GET /health", lambda route: route.update(RouteKey="GET /added")),
         ("GET /health", lambda route: route.update(RouteKey="ANY /{proxy+}")),
     ],

@@ -14,7 +14,6 @@ from backend.functions.platform import LAMBDA_ARM64
 from tooling import lock
 from tooling.install import ROOT
 
-RENDERER = "swagger-ui-dist"
 ALLOWED_LICENCES = {"Apache-2.0", "BSD-3-Clause", "MIT", "MIT-0", "PSF-2.0"}
 # Where the metadata has no SPDX expression: what the package's LICENSE says.
 LICENCES = {"python-dateutil": "Apache-2.0"}  # or, at the user's choice, BSD-3-Clause
@@ -35,7 +34,8 @@ def test_the_function_holds_what_it_lists_and_nothing_else(
         shipped = {re.sub(r"__pycache__/(\w+)\..*", r"\1.py", name) for name in archive.namelist()}
     # The environment of the tests has the same packages, and knows which modules are theirs.
     owners = importlib.metadata.packages_distributions()
-    found = {RENDERER} if any("/swagger-ui/" in name for name in shipped) else set()
+    assert ASSET.files.keys() <= shipped
+    found = set(lock.NODE_PACKAGES)
     for name in shipped - {*map(str, bundling.shipped(ASSET)), *ASSET.files}:
         top = name.split("/")[0]
         owner = top.split("-")[0] if top.endswith(".dist-info") else owners[top.split(".")[0]][0]
@@ -44,9 +44,11 @@ def test_the_function_holds_what_it_lists_and_nothing_else(
 
 
 def test_all_that_ships_is_under_a_licence_that_is_allowed(names: set[str]) -> None:
-    package = json.loads((ROOT / "node_modules" / RENDERER / "package.json").read_text())
-    stated = {name: _licence(name) for name in names - {RENDERER}}
-    stated |= {RENDERER: package["license"]} | LICENCES
+    stated = {name: _licence(name) for name in names - {*lock.NODE_PACKAGES}}
+    for name in lock.NODE_PACKAGES:
+        package = json.loads((ROOT / "node_modules" / name / "package.json").read_text())
+        stated[name] = package["license"]
+    stated |= LICENCES
     if others := {n: text for n, text in stated.items() if text not in ALLOWED_LICENCES}:
         pytest.fail(
             f"{others}: take the package out, or allow its licence in ALLOWED_LICENCES, in this "

@@ -43,8 +43,8 @@ NO_ROUTE = {
 OPEN = {
     f"{method} {path}": 200
     for method in ("GET", "HEAD")
-    for path in ("/health", "/openapi.json", "/docs", "/docs/docs.js", "/problems/user-not-found")
-} | {"GET /": 303, "HEAD /": 303}
+    for path in ("/health", "/openapi.json", "/problems/user-not-found")
+}
 CALLS: Final[Mapping[str, int]] = {**READS, **WRITES, **NO_ROUTE, **OPEN}
 
 type Claims = dict[str, Any]

@@ -6,7 +6,6 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.api.runtime.problems import PROBLEM_TYPES
 from tests.browser import browser
 from tests.sandbox.conftest import token_of
 from tooling.install import LOCAL
@@ -20,28 +19,6 @@ A_DOZEN = 12
 
 # For the README, once it looks as it should: docs/docs-page.png.
 PICTURE = LOCAL / "docs-page.png"
-
-# What the page says and asks for is kept from the first request on, to be judged by the test.
-WATCH = """
-const seen = { complaints: [], requests: [], failed: [] };
-page.on("console", (message) => seen.complaints.push(message.text()));
-page.on("pageerror", (error) => seen.complaints.push(String(error)));
-page.on("requestfailed", (request) => seen.failed.push(request.url()));
-page.on("response", (response) => {
-  if (response.status() >= 400) seen.failed.push(response.url());
-});
-page.on("request", (request) => {
-  const { authorization } = request.headers();
-  seen.requests.push({ method: request.method(), url: request.url(), authorization });
-});
-// The browser's own events, for what it doesn't print.
-await page.addInitScript(() => {
-  globalThis.violations = [];
-  document.addEventListener("securitypolicyviolation", (event) => {
-    violations.push(`${event.violatedDirective} ${event.blockedURI}`);
-  });
-});
-"""
 
 HELPERS = """
 const call = (method, path) => page.locator(`.opblock-${method}`)
@@ -132,7 +109,7 @@ def visit(
 ) -> dict[str, Any]:
     """What a person did on the page, and what the browser saw meanwhile."""
     visit: dict[str, Any] = browser.run(
-        WATCH + HELPERS + TRY,
+        browser.WATCH + HELPERS + TRY,
         tmp_path_factory.mktemp("docs"),
         root=f"{cloud.base_url}/",
         sizes=SIZES,
@@ -223,42 +200,9 @@ def test_the_page_works_behind_a_path(cloud: httpx.Client, token: str, tmp_path:
     return { ...await execute(get), ...seen };
     """
     origin = str(cloud.base_url)
-    result = browser.run(WATCH + HELPERS + script, tmp_path, origin=origin, token=token)
+    result = browser.run(browser.WATCH + HELPERS + script, tmp_path, origin=origin, token=token)
     assert result["status"] == "404"
     assert result["body"]["type"] == "/problems/user-not-found"
     assert result["failed"] == [f"{origin}/stage/users/nobody"]
     for request in result["requests"]:
         assert request["url"].startswith((f"{origin}/stage/", "data:"))
-
-
-def test_each_problem_has_a_page_that_a_browser_shows(cloud: httpx.Client, tmp_path: Path) -> None:
-    script = """
-    const titles = {};
-    for (const address of values.pages) {
-      await page.goto(address);
-      titles[address] = await page.title();
-    }
-    return { ...seen, titles };
-    """
-    titles = {
-        f"{cloud.base_url}/problems/{kind.name}": kind.title for kind in PROBLEM_TYPES.values()
-    }
-    result = browser.run(WATCH + script, tmp_path, pages=list(titles))
-    assert result["titles"] == titles
-    assert (result["complaints"], result["failed"]) == ([], [])
-
-
-@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/problems/user-not-found"])
-def test_every_page_has_a_head(cloud: httpx.Client, path: str) -> None:
-    get, head = cloud.get(path), cloud.head(path)
-    assert get.content
-    assert (head.status_code, head.content) == (200, b"")
-    for name in ("Content-Type", "Cache-Control", "ETag"):
-        assert head.headers.get(name) == get.headers.get(name)
-
-
-def test_a_problem_leads_to_its_page(cloud: httpx.Client) -> None:
-    answer = cloud.get("/users/nobody")
-    page = cloud.get(answer.json()["type"])
-    assert page.status_code == 200
-    assert f"<h1>{answer.json()['title']}</h1>" in page.text

@@ -59,13 +59,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 def test_edited_code_and_pages_are_live_by_themselves(checkout: Checkout) -> None:
     edits = {
         USERS / "errors.py": ("There is no user with", "Nobody has"),
-        RUNTIME / "static" / "docs.html": ("<title>", "<title>Our "),
+        RUNTIME / "static" / "problem.html": ("<title>", "<title>Our "),
         Path("docs/openapi.json"): ('"title": "', '"title": "Our '),
     }
     with checkout.edited(edits) as said:
         assert re.search(r"^backend/.+ and 2 more: live after .+ \(hotswap\)$", said, re.M)
         assert checkout.get("/users/jane").json()["detail"] == "Nobody has this username."
-        assert "<title>Our " in checkout.get("/docs").text
+        assert "<title>Our " in checkout.get("/problems/unavailable").text
         assert checkout.get("/openapi.json").json()["info"]["title"].startswith("Our ")
     assert checkout.get("/users/jane").json()["detail"] == "There is no user with this username."
 
