@@ -250,6 +250,8 @@ def test_an_adoption_takes_no_permission_from_the_version_before_it(
 ) -> None:
     old, new = (adopting[table].to_json()["Resources"] for table in (before, after))
     changed = {name for name in old.keys() & new.keys() if old[name] != new[name]}
+    # The API's: only it has versions.
+    changed = {name for name in changed if name.startswith("API")}
     assert not {old[name]["Type"] for name in changed} & {POLICY, ROLE}
     # CloudFormation removes what is gone once the alias leads to the new version.
     gone = [

@@ -51,8 +51,9 @@ def test_all_that_ships_is_under_a_licence_that_is_allowed(names: set[str]) -> N
     stated |= LICENCES
     if others := {n: text for n, text in stated.items() if text not in ALLOWED_LICENCES}:
         pytest.fail(
-            f"{others}: take the package out, or allow its licence in ALLOWED_LICENCES, in this "
-            "file. If its metadata has no SPDX expression, name its licence in LICENCES.",
+            f"{others}: take the package out, or allow its licence in ALLOWED_LICENCES of "
+            "tests/infrastructure/test_sbom.py. If a package's metadata has no SPDX expression, "
+            "name its licence in LICENCES.",
             pytrace=False,
         )
 

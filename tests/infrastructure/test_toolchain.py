@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -192,7 +193,7 @@ def test_what_deploys_installs_the_locked_tools_and_runs_no_script_of_theirs(
     assert "npm install" not in str(specs)
     installing = [spec["phases"] for spec in specs if "install" in spec["phases"]]
     tools = [phases["build"]["commands"][0].split()[0] for phases in installing]
-    assert sorted(tools) == ["cdk", "cdk-assets", "cdk-assets"]
+    assert set(tools) == {"cdk", "cdk-assets"}
     for phases in installing:
         npm, path = phases["install"]["commands"]
         assert npm == "npm ci --ignore-scripts --include=dev"
@@ -523,6 +524,9 @@ def _listed(value: str | list[str]) -> list[str]:
 def _without_metadata(template: Template) -> dict[str, Any]:
     resources = template.to_json()["Resources"]
     return {
-        logical_id: {key: value for key, value in resource.items() if key != "Metadata"}
+        # The CDK names what a rule may call by the rule's path.
+        re.sub("AllowEventRule.+", "", logical_id): {
+            key: value for key, value in resource.items() if key != "Metadata"
+        }
         for logical_id, resource in resources.items()
     }
