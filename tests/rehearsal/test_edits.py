@@ -133,6 +133,8 @@ def _copy(folder: Path, edits: str) -> None:
     git.own(folder, "init", "--quiet")
     with (folder / "constants.py").open("a") as constants:
         constants.write(edits)
+    # As ./scripts/lock does; the network isn't needed for that.
+    assert _run(folder, "-c", "from tooling.lock import *; SBOM.write_text(make_sbom())") == 0
 
 
 def _run(folder: Path, *arguments: str) -> int:
