@@ -44,7 +44,9 @@ NAMES: dict[str, tuple[str, ...]] = {
 def test_what_holds_data_is_what_was_committed(
     name: str, templates: Mapping[str, Template]
 ) -> None:
-    assert stateful(templates[name].to_json()) == COMMITTED[LISTS[name]]
+    assert stateful(templates[name].to_json()) == COMMITTED[LISTS[name]], (
+        "If no data is lost, python -m tests.infrastructure.write lists what is there now."
+    )
 
 
 @pytest.mark.parametrize("name", LISTS)
