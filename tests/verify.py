@@ -3,9 +3,9 @@
 They are clients that generators make from the document; the conformance suite with many more
 sequences and cases; the API with a function that has only its role's permissions; rehearsals of the
 restore in docs/operations.md, of the pipeline in docs/pipeline.md, which builds the current commit,
-and of a copied checkout; the property tests with many more examples; scans of the templates of a
-filled-in constants.py; the benchmarks' tests; and whether the function has become slower or its
-memory grows.
+of an edited constants.py, and of a copied checkout; the property tests with many more examples;
+scans of the templates of several accounts; the benchmarks' tests; and whether the function has
+become slower or its memory grows.
 """
 
 import argparse

@@ -12,6 +12,7 @@ import subprocess
 from typing import Final
 
 from backend.api.asset import ASSET
+from constants import APP_NAME
 from tooling.install import PYTHON, ROOT, installer_environment
 from tooling.progress import Failure, failures_explained
 
@@ -77,6 +78,8 @@ def make_sbom() -> str:
     cyclonedx = ["--format", "cyclonedx1.5", "--preview-features", "sbom-export"]
     document = json.loads(export("runtime", *cyclonedx))
     del document["serialNumber"], document["metadata"]["timestamp"], document["metadata"]["tools"]
+    # The project's name in uv.lock is the same for every team.
+    document["metadata"]["component"]["name"] = APP_NAME
     for component in document["components"]:
         files = component["externalReferences"]
         component["externalReferences"] = [f for f in files if f["url"].endswith(".whl")]

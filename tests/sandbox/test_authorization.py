@@ -216,7 +216,7 @@ def test_the_command_prints_a_token_and_nothing_else(
     token = token_of(folder, *options)
     claims = _decoded(token.split(".")[1])
     assert set(claims["scope"].split()) == set(scope.split())
-    assert claims["exp"] - claims["iat"] == 24 * 60 * 60
+    assert claims["exp"] - claims["iat"] == LOCAL.identity.token_minutes * 60
     assert claims["sub"] == claims["client_id"]
     assert cloud.get("/users", headers=_bearer(token)).status_code == 200
 

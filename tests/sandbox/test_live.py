@@ -15,13 +15,20 @@ MISTAKE = "{}[username]"
 NOT_LIVE = "not live; what worked before still serves."
 
 CONSTANTS = Path("constants.py")
-ORIGIN = "http://localhost:3000"
+ORIGIN = "http://localhost:3999"
 PREFLIGHT = {
     "Origin": ORIGIN,
     "Access-Control-Request-Method": "PATCH",
     "Access-Control-Request-Headers": "authorization, content-type, if-match",
 }
-NAMED_ORIGIN = {CONSTANTS: ('"5e7ca11e"},', f'"5e7ca11e"}}, cors_origins=("{ORIGIN}",),')}
+NAMED_ORIGIN = {
+    CONSTANTS: (
+        "ENVIRONMENTS: Final",
+        "from dataclasses import replace\n"
+        f"LOCAL = replace(LOCAL, api=replace(LOCAL.api, cors_origins=({ORIGIN!r},)))\n"
+        "ENVIRONMENTS: Final",
+    )
+}
 ADDED_ROUTE = {
     Path("backend/api/routes.py"): (
         '    *_reads("/health"',
