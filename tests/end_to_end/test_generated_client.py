@@ -65,7 +65,7 @@ def test_every_call_has_a_function(package: Path) -> None:
         re.sub("(?=[A-Z])", "_", operation["operationId"]).lower()
         for path in document["paths"].values()
         for operation in path.values()
-        if "users" in operation.get("tags", ())
+        if "operationId" in operation and "users" in operation["tags"]  # not a path's parameters
     }
     assert {file.stem for file in (package / "api" / "users").glob("[!_]*.py")} == names
 
