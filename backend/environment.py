@@ -97,10 +97,10 @@ class Environment:
             ValueError: A name or a combination of options is impossible.
         """
         for what, name in (("APP_NAME", self.app_name), ("An environment's name", self.name)):
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]", name):
+            if not re.fullmatch(r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?", name):
                 raise ValueError(
                     f"{what} can't be {name!r}, because it is part of a stack's name: use letters,"
-                    " digits and hyphens, with a letter first."
+                    " digits and hyphens, with a letter first and no hyphen last."
                 )
         if len(self.stack_name) > _LONGEST_STACK_NAME:
             raise ValueError(

@@ -129,7 +129,7 @@ class Deployment:
         for template in self._assembly.glob("*.template.json"):
             for resource in json.loads(template.read_text())["Resources"].values():
                 properties = resource.get("Properties", {})
-                if resource["Type"] != _FUNCTION or properties["Handler"] == HANDLER:
+                if resource["Type"] != _FUNCTION or properties.get("Handler") == HANDLER:
                     continue
                 archive = self._assembly / f"asset.{properties['Code'].get('S3Key')}"
                 # The CDK's own functions are no archives.

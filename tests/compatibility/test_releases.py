@@ -131,7 +131,7 @@ def test_users_are_deleted_and_their_emails_freed(meeting: Meeting) -> None:
 def test_a_change_keeps_no_attribute_that_the_code_does_not_know(
     present: Function, written_now: Written, client: "DynamoDBClient", table: str
 ) -> None:
-    # Not a wish: docs/development.md says what follows from it.
+    # Not a wish: docs/change.md says what follows from it.
     [item] = [i for i in written_now.items if i["sk"]["S"] == "minimal"]
     put([of_a_later_release(item)], client, table)
     assert present("PATCH", "/users/minimal", {"state": "Patched"}).status == 200

@@ -52,9 +52,12 @@ def _is_for_traces(statement: dict[str, Any]) -> bool:
 
 def test_no_policy_has_a_wildcard_without_a_reason(template: Template) -> None:
     for policy in template.find_resources(POLICY).values():
-        if "AwsSolutions-IAM5" in str(policy["Metadata"].get("cdk_nag")):
+        accepted = policy["Metadata"].get("cdk_nag", {}).get("rules_to_suppress", [])
+        if "AwsSolutions-IAM5" in [entry["id"] for entry in accepted]:
             continue  # its unit's tests say just what it permits
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if _is_for_traces(statement):
+                continue
             assert "NotAction" not in statement
             assert "NotResource" not in statement
             assert "*" not in str(statement["Action"])

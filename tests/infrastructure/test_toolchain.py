@@ -3,6 +3,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def test_the_pipeline_builds_updates_itself_and_then_deploys(pipeline: Template)
     assert [
         (
             stage["Name"],
-            list(dict.fromkeys(a["ActionTypeId"]["Provider"] for a in _in_order(stage))),
+            [name for name, _ in groupby(a["ActionTypeId"]["Provider"] for a in _in_order(stage))],
         )
         for stage in resource["Properties"]["Stages"]
     ] == [

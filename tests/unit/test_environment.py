@@ -32,6 +32,7 @@ URL = "https://login.example.com"
     [
         (lambda: replace(RECORD, app_name="Customer Directory"), "APP_NAME can't be 'Customer Dir"),
         (lambda: replace(RECORD, app_name="2Directory"), "with a letter first"),
+        (lambda: replace(RECORD, app_name="Directory-"), "no hyphen last"),
         (lambda: replace(RECORD, name="Prod_EU"), "environment's name can't be 'Prod_EU'"),
         (lambda: replace(RECORD, app_name="A" * 47), "shorten it to 57"),
         (
@@ -86,6 +87,7 @@ def test_what_cannot_work_is_refused(write: Callable[[], object], sentence: str)
 
 
 def test_what_can_work_is_accepted() -> None:
+    replace(RECORD, app_name="A", name="B")
     replace(
         RECORD,
         app_name="Customer-Directory",

@@ -21,8 +21,7 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 
 
 def _links(page: Path) -> Iterator[str]:
-    text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.M | re.S)
-    for link in re.findall(r"\]\(\s*([^)\s]+)\)", re.sub(r"`[^`]*`", "", text)):
+    for link in re.findall(r"\]\(\s*([^)\s]+)\)", re.sub(r"`[^`]*`", "", _prose(ROOT / page))):
         if not re.match(r"\w+:", link):
             yield link
 
@@ -35,7 +34,12 @@ def _leads_somewhere(page: Path, link: str) -> bool:
     return not anchor or anchor in _anchors(target)
 
 
+def _prose(page: Path) -> str:
+    """Return a page without its code."""
+    return re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.M | re.S)
+
+
 def _anchors(page: Path) -> set[str]:
     """Return a page's anchors, as GitHub makes them from its headings."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    headings = re.findall(r"^#+ (.+)$", _prose(page), re.M)
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}

@@ -127,13 +127,13 @@ def paths() -> dict[str, Any]:
 
 
 def _redirect(location: str) -> Response:
-    answer = success("Another page is at Location.")
-    answer["headers"]["Location"] = {
+    response = success("Another page is at Location.")
+    response["headers"]["Location"] = {
         "description": "Its address, relative to this one.",
         "required": True,
         "schema": {"type": "string", "enum": [location]},
     }
-    return answer
+    return response
 
 
 def _page(description: str, *names: str) -> Response:

@@ -1,7 +1,7 @@
 """A client for DynamoDB that sends each request as one signed POST of JSON.
 
-botocore signs and finds credentials; the standard library speaks HTTP and TLS. This module adds
-what neither has: one deadline for everything a call does, and a check that each response is whole.
+botocore signs; the standard library speaks HTTP and TLS. This module adds what neither has: one
+deadline for everything a call does, and a check that each response is whole.
 """
 
 import json

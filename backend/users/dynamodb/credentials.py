@@ -1,7 +1,6 @@
 """Finds the credentials of the function's role."""
 
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from botocore.exceptions import NoCredentialsError
@@ -22,7 +21,7 @@ class Fixed(NamedTuple):
         return cast("ReadOnlyCredentials", self)
 
 
-def find(environ: Mapping[str, str] = os.environ) -> "Fixed | Credentials":
+def find() -> "Fixed | Credentials":
     """Find the role's credentials.
 
     Lambda puts them into the environment, where they last as long as the worker. With SnapStart,
@@ -31,9 +30,10 @@ def find(environ: Mapping[str, str] = os.environ) -> "Fixed | Credentials":
     Raises:
         NoCredentialsError: The environment has no credentials.
     """
-    access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+    access_key = os.environ.get("AWS_ACCESS_KEY_ID")
+    secret_key = os.environ.get("AWS_SECRET_ACCESS_KEY")
     if access_key and secret_key:
-        return Fixed(access_key, secret_key, environ.get("AWS_SESSION_TOKEN") or None)
+        return Fixed(access_key, secret_key, os.environ.get("AWS_SESSION_TOKEN") or None)
     return _from_address()
 
 
