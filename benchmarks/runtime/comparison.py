@@ -12,7 +12,9 @@ _WORSE: Final = 3  # the exit status
 
 
 def check() -> int:
-    """Return the exit status: whether a goal is missed, a figure has become worse or memory grows.
+    """Return the exit status: whether a figure has become worse than its goal or than committed.
+
+    Memory that grows counts, too.
 
     Raises:
         Failure: The function, or what measures it, doesn't work.
@@ -26,7 +28,10 @@ def check() -> int:
     measured = ratios.figures(ratios.Measured(counts, warm, assets))
     say("; ".join(f"{name} {value:.3f}" for name, value in measured.items()))
     say(f"Memory: {sizes}.")
-    faults = [*ratios.faults(measured, ratios.read()), *sizes.faults()]
+    committed = ratios.read()
+    if unmet := list(ratios.unmet(committed)):
+        say(f"Goals that are not met yet: {'; '.join(unmet)}.")
+    faults = [*ratios.faults(measured, committed), *sizes.faults()]
     for fault in faults:
         say(fault)
     return _WORSE if faults else 0

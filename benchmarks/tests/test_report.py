@@ -95,6 +95,12 @@ def test_a_missed_goal_and_a_worse_figure_are_faults(
     assert all(fault.startswith(f"{name}: ") and said and said in fault for fault in found)
 
 
+def test_a_goal_that_was_never_met_is_named_and_no_fault() -> None:
+    committed = {"page": Committed(0.9, 0.8), "get": Committed(0.4, 0.4)}
+    assert list(ratios.faults({"page": 0.91, "get": 0.4}, committed)) == []
+    assert list(ratios.unmet(committed)) == ["page 0.900, goal 0.80"]
+
+
 def test_goals_stay_when_figures_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
