@@ -28,8 +28,8 @@ def main() -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="of peers, only: end with 3 if the function is slower than benchmarks/ratios.json "
-        "says, or its memory grows",
+        help="of peers, only: end with 3 if the function misses a goal or is worse than "
+        "benchmarks/ratios.json says, or its memory grows",
     )
     parser.add_argument(
         "--minutes",

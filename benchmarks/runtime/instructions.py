@@ -20,8 +20,15 @@ from tooling.progress import Failure, say
 # Between the function's request for an event and its wait for it.
 _SETTLING_SECONDS: Final = 0.1
 _REQUESTS: Final = 25  # counted of each call
+# A start ends with one of these.
+FIRST_CALLS: Final = ("get", "create", "page")
 
 type Counts = Mapping[str, float]
+
+
+def start(first: str) -> str:
+    """Return what counts call a cold start that ends with the response to a call."""
+    return f"init + first {first}"
 
 
 def require_valgrind() -> None:
@@ -33,19 +40,24 @@ def require_valgrind() -> None:
         )
 
 
-def count(place: Place, ready: Sequence[Prepared], calls: Sequence[str]) -> Mapping[str, Counts]:
-    """Return each subject's instructions of init, the first request, and a warm call of each kind.
+def count(place: Place, ready: Sequence[Prepared]) -> Mapping[str, Counts]:
+    """Return each subject's instructions of init, of starts, and of a warm call of each kind.
 
     Raises:
         Failure: A call failed, or valgrind did.
     """
-    counts = {}
+    counts: dict[str, dict[str, float]] = {one.subject.name: {} for one in ready}
     # Counts don't depend on what else runs, so as many run at once as there are processors.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {pool.submit(_counted, place, one, calls): one.subject for one in ready}
-        for job in as_completed(jobs):
-            counts[jobs[job].name] = job.result()
-            say(f"  {jobs[job].title}: instructions counted, {len(counts)} of {len(ready)}")
+        jobs = {
+            pool.submit(_counted, place, one, first): one.subject
+            for one in ready
+            for first in FIRST_CALLS
+            if first in one.subject.calls
+        }
+        for done, job in enumerate(as_completed(jobs), 1):
+            counts[jobs[job].name] |= job.result()
+            say(f"  {jobs[job].name}: instructions counted, {done} of {len(jobs)}")
     return counts
 
 
@@ -55,7 +67,7 @@ def total(dump: str) -> int:
     return int(found)
 
 
-def _counted(place: Place, one: Prepared, calls: Sequence[str]) -> Counts:
+def _counted(place: Place, one: Prepared, first: str) -> Counts:
     # A short name, because it is a pipe's, too.
     with tempfile.TemporaryDirectory(prefix="vgdb-") as name:
         profile, pipes = Path(name) / "callgrind.out", f"--vgdb-prefix={name}/v"
@@ -76,13 +88,17 @@ def _counted(place: Place, one: Prepared, calls: Sequence[str]) -> Counts:
                     raise Failure("valgrind did not write its count.", done.stdout + done.stderr)
                 return total(dump.read_text())
 
-            return _phases(function, take, [name for name in calls if name in one.subject.calls])
+            init = take()
+            function.measured(first)
+            counts = {start(first): float(init + take())}
+            # The others are counted in the process that starts with the first of FIRST_CALLS.
+            if first == FIRST_CALLS[0]:
+                counts |= {"init": float(init), **_warm(function, take, one.subject.calls)}
+            return counts
 
 
-def _phases(function: Function, take: Callable[[], int], names: Sequence[str]) -> Counts:
-    counts: dict[str, float] = {"init": take()}
-    function.measured("get")
-    counts["first"] = take()
+def _warm(function: Function, take: Callable[[], int], names: Sequence[str]) -> Counts:
+    counts = {}
     for name in names:
         # What is made on first use, such as a list's connections, is no warm call's.
         for _ in range(_REQUESTS):

@@ -1,5 +1,6 @@
 """Whether this project's function keeps its size, however many requests it serves."""
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -19,10 +20,10 @@ class Sizes(NamedTuple):
     settled: float
     later: float
 
-    @property
-    def has_grown(self) -> bool:
-        """Whether it grew by more than what is tolerated."""
-        return self.later > self.settled * (1 + _TOLERANCE)
+    def faults(self) -> Iterator[str]:
+        """Say so if it grew by more than what is tolerated."""
+        if self.later > self.settled * (1 + _TOLERANCE):
+            yield f"Its memory grows: {self}. Find what it keeps of each request."
 
     def __str__(self) -> str:
         return (

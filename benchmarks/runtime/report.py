@@ -4,26 +4,16 @@ import platform
 import statistics
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from functools import partial
 
 from benchmarks import page
 from benchmarks.runtime.calls import PAGE_SIZE
-from benchmarks.runtime.memory import Sizes
-from benchmarks.runtime.subjects import FLOOR, OURS, Asset, Subject, versions
-from benchmarks.runtime.times import REQUESTS, Times
+from benchmarks.runtime.instructions import FIRST_CALLS, start
+from benchmarks.runtime.ratios import Measured
+from benchmarks.runtime.subjects import LACKS, SUBJECTS, USUAL, F, Subject, versions
+from benchmarks.runtime.times import REQUESTS, ratio
 
-_CALLS: Final = {"get": "get", "create": "create", "patch": "patch", "list": f"page of {PAGE_SIZE}"}
-_SHOWN_PARTS: Final = 5  # of an asset; the smaller ones are added up
-
-
-class Report(NamedTuple):
-    """What was measured, by the subject's name; sizes: this project's."""
-
-    subjects: Sequence[Subject]
-    assets: Mapping[str, Asset]
-    counts: Mapping[str, Mapping[str, float]]
-    times: Mapping[str, Times]
-    sizes: Sizes
+type Row = Callable[[Measured, Subject], Iterator[str]]
 
 
 def conditions() -> str:
@@ -40,87 +30,85 @@ def conditions() -> str:
     )
 
 
-def tables(report: Report) -> str:
-    """Return the tables in Markdown."""
-    start = ["init", "first", "init + first"]
+def tables(found: Measured, starts: Mapping[str, float]) -> str:
+    """Return the tables in Markdown.
+
+    Args:
+        found: What was measured.
+        starts: The processor's milliseconds of a start, by the subject's name.
+    """
+    calls = ["get", "create", "patch", f"page of {PAGE_SIZE}"]
+    cold = ["init", *map(start, FIRST_CALLS), "ms", "as usually deployed", "ms"]
     return "\n".join(
         [
-            "### Instructions, in millions",
+            f"In parentheses: relative to F. Lacks: {_legend()}.",
             "",
-            *_table(report, [*start, *_CALLS.values()], _instructions),
+            "### Cold starts: millions of instructions, and processor time with a first get",
             "",
-            "### Instructions and memory relative to F",
+            *_table(found, cold, partial(_cold, starts)),
             "",
-            *_table(report, ["init + first", *_CALLS.values(), "memory"], _ratios),
+            "### Warm calls: millions of instructions",
             "",
-            "### Milliseconds and memory",
+            *_table(found, calls, _instructions),
             "",
-            "Wall times: the median of starts; p50 / p99 of warm calls. CPU: the median of starts, "
-            f"the mean of warm calls. Memory: resident MB after {REQUESTS:,} requests.",
+            "### Warm calls: milliseconds of processor time, the kernel's part included",
             "",
-            *_table(
-                report,
-                ["init", "first", *_CALLS.values(), "CPU: start, get, create", "memory"],
-                _milliseconds,
-            ),
+            *_table(found, calls, _processor),
             "",
-            f"Memory of {OURS.title}: {report.sizes}.",
+            f"### Megabytes: resident after {REQUESTS:,} requests, and the archive",
             "",
-            "### The assets, in MB",
-            "",
-            *_table(report, ["zipped", "unzipped", "of which"], _sizes),
+            *_table(found, ["memory", "zipped", "unzipped"], _sizes),
             "",
         ]
     )
 
 
-def _table(
-    report: Report, columns: Sequence[str], row: Callable[[Report, str], Iterator[str]]
-) -> Iterator[str]:
-    yield f"| | {' | '.join(columns)} |"
-    yield "| --- |" + " --- |" * len(columns)
-    for subject in report.subjects:
-        # Bytecode changes a start, not what is in the asset.
-        if row is not _sizes or subject.is_compiled:
-            yield f"| {subject.title} | {' | '.join(row(report, subject.name))} |"
+def _legend() -> str:
+    return "; ".join(f"{key}, {meaning}" for key, meaning in LACKS.items())
 
 
-def _instructions(report: Report, name: str) -> Iterator[str]:
-    counts = report.counts[name]
+def _table(found: Measured, columns: Sequence[str], row: Row) -> Iterator[str]:
+    yield f"| | lacks | {' | '.join(columns)} |"
+    yield "| --- | --- |" + " --- |" * len(columns)
+    for one in SUBJECTS:
+        yield f"| {one.title} | {one.lacks} | {' | '.join(row(found, one))} |"
+
+
+def _cold(starts: Mapping[str, float], found: Measured, one: Subject) -> Iterator[str]:
+    counts, f = found.counts[one.name], found.counts[F.name]
     yield f"{counts['init'] / 1e6:,.0f}"
-    yield f"{counts['first'] / 1e6:,.0f}"
-    yield f"{(counts['init'] + counts['first']) / 1e6:,.0f}"
-    for call in _CALLS:
-        yield f"{counts[call] / 1e6:.2f}" if call in counts else "-"
+    for name in map(start, FIRST_CALLS):
+        yield _cell(counts[name], f[name]) if name in counts else "-"
+    yield f"{starts[one.name]:.0f}"
+    if usual := USUAL.get(one):
+        name = start("get")
+        yield _cell(found.counts[usual.name][name], f[name])
+        yield f"{starts[usual.name]:,.0f}"
+    else:
+        yield from "--"
 
 
-def _ratios(report: Report, name: str) -> Iterator[str]:
-    counts, floor = report.counts[name], report.counts[FLOOR.name]
-    yield f"{(counts['init'] + counts['first']) / (floor['init'] + floor['first']):.2f}"
-    for call in _CALLS:
-        yield f"{counts[call] / floor[call]:.2f}" if call in counts else "-"
-    yield f"{report.times[name].rss / report.times[FLOOR.name].rss:.2f}"
+def _instructions(found: Measured, one: Subject) -> Iterator[str]:
+    counts, f = found.counts[one.name], found.counts[F.name]
+    for call in F.calls:
+        yield _cell(counts[call], f[call], digits=2) if call in one.calls else "-"
 
 
-def _milliseconds(report: Report, name: str) -> Iterator[str]:
-    times = report.times[name]
-    yield f"{statistics.median(times.init):.0f}"
-    yield f"{statistics.median(times.first):.0f}"
-    for call in _CALLS:
-        if call in times.warm:
-            yield f"{times.percentile(call, 0.5):.1f} / {times.percentile(call, 0.99):.1f}"
+def _processor(found: Measured, one: Subject) -> Iterator[str]:
+    cpu, f = found.warm[one.name].cpu, found.warm[F.name].cpu
+    for call in F.calls:
+        if call in one.calls:
+            yield f"{statistics.median(cpu[call]):.2f} ({ratio(cpu[call], f[call]):.2f})"
         else:
             yield "-"
-    start = statistics.median(times.start_cpu)
-    yield f"{start:.0f}, {times.cpu['get']:.2f}, {times.cpu['create']:.2f}"
-    yield f"{times.rss:.0f}"
 
 
-def _sizes(report: Report, name: str) -> Iterator[str]:
-    asset = report.assets[name]
+def _sizes(found: Measured, one: Subject) -> Iterator[str]:
+    rss, asset = found.warm[one.name].rss, found.assets[one.name]
+    yield f"{rss:.0f} ({rss / found.warm[F.name].rss:.2f})"
     yield f"{asset.zipped / 1e6:.1f}"
     yield f"{asset.unzipped / 1e6:.1f}"
-    parts = sorted(asset.parts.items(), key=lambda part: -part[1])
-    shown = [f"{part} {size / 1e6:.1f}" for part, size in parts[:_SHOWN_PARTS]]
-    rest = sum(size for _, size in parts[_SHOWN_PARTS:])
-    yield ", ".join([*shown, f"others {rest / 1e6:.1f}"])
+
+
+def _cell(count: float, of_f: float, *, digits: int = 0) -> str:
+    return f"{count / 1e6:,.{digits}f} ({count / of_f:.2f})"

@@ -32,51 +32,59 @@ class Subject:
         name: Its own, also of its table.
         title: What tables call it.
         peer: Its folder in benchmarks/peers, and its group of packages; None for this project's.
+        lacks: The keys in LACKS of what this project does and it doesn't.
         is_compiled: Whether its bytecode is valid on Lambda. That of assets as usually deployed
             isn't, because the CDK CLI resets the files' times in the archive.
-        calls: Those that it has.
+        calls: Those that are measured.
         handler: As Lambda names it.
     """
 
     name: str
     title: str
     peer: str | None
+    lacks: str = ""
     is_compiled: bool = True
-    calls: tuple[str, ...] = ("get", "create", "patch", "list")
+    calls: tuple[str, ...] = ("get", "create", "patch", "page")
     handler: str = "lambda_function.handler"
 
 
+LACKS: Final = {
+    "E": "emails are not unique",
+    "K": "no ETags, no Idempotency-Key",
+    "L": "no log or no metrics",
+    "P": "all users are in one partition",
+    "V": "less validation, or none",
+}
 OURS: Final = Subject("ours", "this project", None, handler=project.HANDLER)
-FLOOR: Final = Subject("floor", "F: botocore by hand", "floor")
-_COMPILED: Final = (
-    Subject("ordinary", "Powertools + pydantic + boto3", "ordinary"),
-    Subject("cookbook", "the cookbook's shape", "cookbook"),
-    Subject("reference", "the reference's shape", "reference", calls=("get", "create", "patch")),
-    Subject("fastapi", "FastAPI + Mangum + boto3", "fastapi"),
-)
-SUBJECTS: Final = (
-    OURS,
-    FLOOR,
-    *_COMPILED,
-    *(
-        replace(
-            peer,
-            name=f"{peer.name}-usual",
-            title=f"{peer.title}, as usually deployed",
-            is_compiled=False,
-        )
-        for peer in _COMPILED
+F: Final = Subject("botocore", "F: botocore's client by hand", "botocore", "KLPV")
+LIMIT: Final = Subject("limit", "the limit: bare signed requests", "signed", "KLPV")
+COOKBOOK: Final = Subject("cookbook", "the cookbook's shape", "cookbook", "EKPV")
+_USUAL_PEERS: Final = (
+    Subject("ordinary", "Powertools + pydantic + boto3", "ordinary", "EKPV"),
+    COOKBOOK,
+    Subject(
+        "reference",
+        "the reference's shape",
+        "reference",
+        "EKLPV",
+        calls=("get", "create", "patch"),
     ),
+    Subject("fastapi", "FastAPI + Mangum + boto3", "fastapi", "EKLPV"),
 )
+SUBJECTS: Final = (OURS, LIMIT, F, *_USUAL_PEERS)
+# The same as usually deployed; only their starts differ.
+USUAL: Final = {
+    peer: replace(peer, name=f"{peer.name}-usual", is_compiled=False, calls=("get",))
+    for peer in _USUAL_PEERS
+}
 
 
 class Asset(NamedTuple):
-    """root: the folder to run; zipped, unzipped: bytes; parts: bytes unzipped, by what they are."""
+    """root: the folder to run; zipped, unzipped: bytes."""
 
     root: Path
     zipped: int
     unzipped: int
-    parts: dict[str, int]
 
 
 def lambda_python() -> Path:
@@ -101,15 +109,10 @@ def make(subject: Subject, folder: Path, root_certificate: str) -> Asset:
     root = folder / subject.name
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(root)  # the files' times are now
-        sizes = [(Path(entry.filename), entry.file_size) for entry in opened.infolist()]
-    parts: dict[str, int] = {}
-    for path, size in sizes:
-        is_own = len(path.parts) == 1 or path.parts[0] in {"__pycache__", "backend"}
-        part = "own code, and single modules" if is_own else path.parts[0]
-        parts[part] = parts.get(part, 0) + size
+        unzipped = sum(entry.file_size for entry in opened.infolist())
     for bundle in root.rglob("*.pem"):
         bundle.write_text(bundle.read_text() + root_certificate)
-    return Asset(root, archive.stat().st_size, sum(size for _, size in sizes), parts)
+    return Asset(root, archive.stat().st_size, unzipped)
 
 
 def versions() -> str:

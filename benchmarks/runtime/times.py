@@ -1,10 +1,10 @@
-"""Times and memory of functions, with and without the processor's part.
+"""Processor time, the kernel's part included, and memory of functions.
 
 The subjects take turns, so that whatever else the machine does slows all of them alike.
 """
 
-import math
 import re
+import statistics
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,74 +13,67 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks.runtime.function import Function, Place, Prepared, running
+from benchmarks.runtime.function import Place, Prepared, running
 from tooling.progress import say
 
 REQUESTS: Final = 2_000  # to each subject, of all calls together
 _STARTS: Final = 10
-_TURN: Final = 25
+_TURN: Final = 10  # requests
 
 
 @dataclass
-class Times:
-    """One subject's times in milliseconds, one for each start or request, and its memory.
+class Warm:
+    """What one subject's warm calls need.
 
     Attributes:
-        cpu: The mean of a request, by call.
+        cpu: By call, the milliseconds of a request in each turn.
         rss: Megabytes after all requests.
     """
 
-    init: list[float] = field(default_factory=list)
-    first: list[float] = field(default_factory=list)
-    start_cpu: list[float] = field(default_factory=list)
-    warm: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    cpu: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    cpu: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     rss: float = 0
 
-    def percentile(self, call: str, share: float) -> float:
-        """Return a percentile of the call's wall times."""
-        ordered = sorted(self.warm[call])
-        return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
 
-
-def measure(place: Place, ready: Sequence[Prepared]) -> Mapping[str, Times]:
-    """Return each subject's times, by its name."""
-    times = {one.subject.name: Times() for one in ready}
+def starts(place: Place, ready: Sequence[Prepared]) -> Mapping[str, float]:
+    """Return the median milliseconds of init and a first get, by the subject's name."""
+    times = defaultdict(list)
     for number in range(_STARTS):
         for one in ready:
             with running(place, one) as function:
-                _start(function, times[one.subject.name])
+                function.measured("get")
+                times[one.subject.name].append(_cpu_ms(function.pid))
         say(f"  cold starts: {number + 1} of {_STARTS}")
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def warm(place: Place, ready: Sequence[Prepared]) -> Mapping[str, Warm]:
+    """Return what each subject's warm calls need, by its name."""
+    found = {one.subject.name: Warm() for one in ready}
     with ExitStack() as stack:
         functions = [(one, stack.enter_context(running(place, one))) for one in ready]
+        # What a function makes on first use is no warm request's.
+        for one, function in functions:
+            for name in one.subject.calls:
+                function.measured(name)
         for done in range(0, REQUESTS, _TURN):
             for one, function in functions:
                 # Each call has its share of the requests.
                 name = one.subject.calls[done // _TURN % len(one.subject.calls)]
-                _turn(function, name, times[one.subject.name])
-            if not done % (20 * _TURN):
+                before = _cpu_ms(function.pid)
+                for _ in range(_TURN):
+                    function.measured(name)
+                spent = _cpu_ms(function.pid) - before
+                found[one.subject.name].cpu[name].append(spent / _TURN)
+            if not done % 500:
                 say(f"  warm requests to each: {done:,} of {REQUESTS:,}")
         for one, function in functions:
-            times[one.subject.name].rss = resident(function.pid)
-    return times
+            found[one.subject.name].rss = resident(function.pid)
+    return found
 
 
-def _start(function: Function, times: Times) -> None:
-    times.init.append(function.init_seconds * 1000)
-    times.first.append(function.measured("get").seconds * 1000)
-    times.start_cpu.append(_cpu_ms(function.pid))
-
-
-def _turn(function: Function, name: str, times: Times) -> None:
-    # What a function makes on first use is no warm request's.
-    if not times.warm[name]:
-        function.measured(name)
-    before = _cpu_ms(function.pid)
-    for _ in range(_TURN):
-        times.warm[name].append(function.measured(name).seconds * 1000)
-    spent = _cpu_ms(function.pid) - before
-    turns = len(times.warm[name]) // _TURN
-    times.cpu[name] += (spent / _TURN - times.cpu[name]) / turns
+def ratio(ours: Sequence[float], others: Sequence[float]) -> float:
+    """Return the median, over all turns, of the ratio in one turn."""
+    return statistics.median(mine / other for mine, other in zip(ours, others, strict=False))
 
 
 def _cpu_ms(pid: int) -> float:

@@ -125,7 +125,7 @@ def twice(name: str, response: Response) -> Response:
 
 
 def short(name: str, response: Response) -> Response:
-    return (200, {"users": response[1]["users"][:-1]}) if name == "list" else response
+    return (200, {"users": response[1]["users"][:-1]}) if name == "page" else response
 
 
 def another(name: str, response: Response) -> Response:

@@ -325,8 +325,9 @@ def _items(value: object) -> "list[Item]":
 def _item(value: object) -> "Item":
     """Check that a value is an item or a key. items.py relies on more, which isn't checked."""
     item = _object(value)
+    # Without _object(): a page has a thousand attributes.
     for attribute in item.values():
-        if len(_object(attribute)) != 1:
+        if not isinstance(attribute, dict) or len(attribute) != 1:
             raise InvalidResponse("an attribute without a type")
     for key in (PK, SK):
         if not isinstance(item.get(key, {}).get("S"), str):

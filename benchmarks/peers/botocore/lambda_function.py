@@ -1,4 +1,4 @@
-"""The floor: botocore by hand. No framework, no validation, no log, no metric."""
+"""F: botocore's client by hand. No framework, no validation, no log, no metric."""
 
 import json
 import os
