@@ -11,11 +11,11 @@ from typing import Any
 from backend.api.routes import ROUTES
 
 REQUEST_ID = "JKJaXmPLvHcESHA="
-# The parameter that ends a route, by the first segment of the path.
-_PARAMETERS = {
-    found[1]: found[2]
+# The routes with parameters, as patterns.
+_TEMPLATES = {
+    route.path: re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path))
     for route in ROUTES
-    if (found := re.fullmatch(r"/(\w+)/\{(\w+)\}", route.path))
+    if "{" in route.path
 }
 
 
@@ -75,7 +75,7 @@ def event(
 
 def _matched(path: str) -> tuple[str, dict[str, str]]:
     """Return the matching route's path and parameters; without a match, the path itself."""
-    _, first, *rest = path.split("/") if path.startswith("/") else ("", path)
-    if first in _PARAMETERS and len(rest) == 1 and rest[0]:
-        return f"/{first}/{{{_PARAMETERS[first]}}}", {_PARAMETERS[first]: rest[0]}
+    for template, pattern in _TEMPLATES.items():
+        if found := pattern.fullmatch(path):
+            return template, found.groupdict()
     return path, {}
