@@ -82,6 +82,7 @@ WAVES = ((STAGING,), (PRODUCTION,))
 STRUCTURE = """
 from dataclasses import replace
 
+from backend.environment import Target
 from backend.identity.options import Issuer
 
 TOOLCHAIN_TARGET = Target(account="222222222222", region="eu-west-1")
