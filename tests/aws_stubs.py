@@ -1,14 +1,12 @@
 """HTTP servers that stand in for AWS services."""
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _POLL_SECONDS = 0.01
-_REPORT = "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus"
 
 
 class Request(NamedTuple):
@@ -59,16 +57,3 @@ def serving(respond: Callable[[Request], Response]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
-
-
-@contextmanager
-def codedeploy(reports: list[dict[str, Any]]) -> Iterator[str]:
-    """Collect the reports of hooks, and yield the URL."""
-
-    def respond(request: Request) -> Response:
-        assert request.headers["X-Amz-Target"] == _REPORT
-        reports.append(json.loads(request.body))
-        return Response(200, {"Content-Type": "application/x-amz-json-1.1"}, b"{}")
-
-    with serving(respond) as endpoint:
-        yield endpoint

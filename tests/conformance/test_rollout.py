@@ -14,9 +14,9 @@ import pytest
 
 from backend.rollout.runtime import hook
 from localcloud.hotswap import function_of_the_api
-from tests.aws_stubs import codedeploy
 from tests.conformance import table as tables
 from tests.deployed import Client
+from tests.unit.rollout.codedeploy import codedeploy
 
 EVENT = {"DeploymentId": "d-TEST00001", "LifecycleEventHookExecutionId": "e-1"}
 

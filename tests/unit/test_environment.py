@@ -11,7 +11,6 @@ from backend.database.options import DatabaseOptions
 from backend.environment import Environment, Target
 from backend.identity.options import IdentityOptions, Issuer
 from backend.monitoring.options import MonitoringOptions, Objectives, Operators
-from backend.rollout.options import RolloutOptions
 
 RECORD = Environment(
     app_name="Example",
@@ -35,10 +34,6 @@ URL = "https://login.example.com"
         (lambda: replace(RECORD, app_name="Directory-"), "no hyphen last"),
         (lambda: replace(RECORD, name="Prod_EU"), "environment's name can't be 'Prod_EU'"),
         (lambda: replace(RECORD, app_name="A" * 47), "shorten it to 57"),
-        (
-            lambda: replace(RECORD, rollout=RolloutOptions(percent=10, minutes=10)),
-            "Production: A rollout needs objectives",
-        ),
         (
             lambda: replace(RECORD, database=replace(RECORD.database, encryption_key="arn:…")),
             "Production: an encryption_key needs a target",
@@ -75,10 +70,6 @@ URL = "https://login.example.com"
             "Operators need objectives",
         ),
         (lambda: replace(RECORD.monitoring, concurrency_quota=0), "concurrency_quota must be 1"),
-        (lambda: RolloutOptions(percent=0, minutes=10), "1 to 99 percent, and 1 to 2880 minutes"),
-        (lambda: RolloutOptions(percent=100, minutes=10), "not 100 percent and 10 minutes"),
-        (lambda: RolloutOptions(percent=10, minutes=0), "1 to 99 percent, and 1 to 2880 minutes"),
-        (lambda: RolloutOptions(percent=10, minutes=2881), "not 10 percent and 2881 minutes"),
     ],
 )
 def test_what_cannot_work_is_refused(write: Callable[[], object], sentence: str) -> None:

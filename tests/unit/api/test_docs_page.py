@@ -1,4 +1,4 @@
-"""The page at /docs and its files. test_pages.py has what holds for every file."""
+"""The page at /docs, its files, and the way to it. test_pages.py has what holds for all files."""
 
 import json
 
@@ -30,6 +30,14 @@ def test_nothing_else_is_served(client: Client, path: str) -> None:
     answer = client.get(path)
     assert (answer.status, answer.headers["Cache-Control"]) == (404, "no-store")
     assert json.loads(answer.body)["type"] == "/problems/path-not-found"
+
+
+def test_the_root_leads_to_the_page(client: Client) -> None:
+    for method in ("GET", "HEAD"):
+        answer = client.send(method, "/")
+        assert (answer.status, answer.body) == (303, b"")
+        # Relative, for proxies that serve the API under a path.
+        assert answer.headers["Location"] == "docs"
 
 
 def test_the_page_may_do_nothing_but_what_it_is_for(client: Client) -> None:

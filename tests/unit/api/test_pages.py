@@ -38,14 +38,6 @@ def test_every_file_is_served(client: Client, path: str) -> None:
     assert answer.headers["X-Request-Id"]
 
 
-def test_the_root_leads_to_the_page(client: Client) -> None:
-    for method in ("GET", "HEAD"):
-        answer = client.send(method, "/")
-        assert (answer.status, answer.body) == (303, b"")
-        # Relative, for proxies that serve the API under a path.
-        assert answer.headers["Location"] == "docs"
-
-
 def test_the_document_is_the_committed_one(client: Client) -> None:
     committed = (ROOT / "docs" / "openapi.json").read_bytes()
     assert client.get("/openapi.json").content == committed

@@ -20,8 +20,9 @@ from backend.rollout.runtime import hook
 from backend.rollout.runtime.round_trip import RoundTrip
 from backend.users.validation import parse_new_user
 from localcloud.events import event as event_of_the_gateway
-from tests.aws_stubs import Request, Response, codedeploy, serving
+from tests.aws_stubs import Request, Response, serving
 from tests.in_memory_users import InMemoryUserRepository
+from tests.unit.rollout.codedeploy import codedeploy
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:users"
 NEW, LIVE = f"{ARN}:2", f"{ARN}:live"
