@@ -89,4 +89,5 @@ def test_a_generated_client_compiles_with_a_program_that_uses_it(
 
 
 def test_redocly_finds_nothing(folder: Path) -> None:
+    shutil.copy(HERE / "redocly-ignore.yaml", folder / ".redocly.lint-ignore.yaml")
     run(folder, "redocly", "lint", "--extends", "recommended-strict", "docs/openapi.json")
