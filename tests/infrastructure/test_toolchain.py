@@ -50,7 +50,7 @@ def pipeline(unfilled: Toolchain) -> Template:
 
 @pytest.fixture(scope="module")
 def own(assemblies: Mapping[str, Path]) -> Template:
-    """As constants.py has it."""
+    """As toolchain.py makes it of the tests' own records."""
     return _read(assemblies["toolchain"], f"{APP_NAME}-Toolchain")
 
 
